@@ -1,0 +1,46 @@
+{
+  # Sources are listed by folder, so that a new file needs no edit here; the bootstrap configures anew when the list changes.
+  "target_defaults": {
+    "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Wno-unused-parameter", "-fvisibility=hidden"],
+    "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+    "cflags": ["-O2", "-g"],
+    "include_dirs": ["native"],
+    "defines": ["_GNU_SOURCE", "_FILE_OFFSET_BITS=64"]
+  },
+  "targets": [
+    {
+      "target_name": "core",
+      "type": "static_library",
+      "sources": ["<!@(find native/core native/ts native/writer -name '*.cc')"],
+      "cflags": ["-fPIC"]
+    },
+    {
+      "target_name": "reelvault",
+      "dependencies": ["core"],
+      "sources": ["<!@(ls native/addon/*.cc)"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "libraries": ["-luring"],
+      "ldflags": ["-Wl,--exclude-libs,ALL"]
+    },
+    {
+      "target_name": "luksblock",
+      "type": "executable",
+      "sources": ["<!@(ls native/luksblock/*.cc)"],
+      "cflags": ["<!@(pkg-config --cflags fuse3 libcryptsetup libcrypto)"],
+      "libraries": ["<!@(pkg-config --libs fuse3 libcryptsetup libcrypto)", "-lpthread"]
+    },
+    {
+      "target_name": "launcher",
+      "type": "executable",
+      "sources": ["<!@(ls native/launcher/*.cc)"]
+    },
+    {
+      "target_name": "native_tests",
+      "type": "executable",
+      "dependencies": ["core"],
+      "sources": ["<!@(ls test/native/*.cc)"],
+      "libraries": ["-luring", "-lpthread"]
+    }
+  ]
+}

@@ -1,0 +1,11 @@
+// The addon's entry: each operation registers its own functions. JavaScript (src/native.ts) validates, native code trusts.
+#include <napi.h>
+
+#include "addon/register.h"
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  reelvault::registerChecksum(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(reelvault, Init)

@@ -1,0 +1,9 @@
+#pragma once
+#include <napi.h>
+
+namespace reelvault {
+
+// One function for each operation of the addon; each puts its functions on `exports`.
+void registerChecksum(Napi::Env env, Napi::Object exports);
+
+}  // namespace reelvault

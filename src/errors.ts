@@ -1,0 +1,150 @@
+/**
+ * Every error the project reports, in one table. Library code throws `ReelError`; only the daemon's edge and the CLI print or log it.
+ * The page `docs/errors.md` lists the same codes; a test proves that both agree.
+ */
+
+/** How a caller should look at an error; the HTTP status and the exit code follow from the row, not from the kind. */
+export type ErrorKind =
+  | 'invalid' // the request can never succeed as it stands
+  | 'denied' // wrong or missing credentials, or not allowed
+  | 'missing' // the thing named does not exist
+  | 'conflict' // the state of the thing forbids it now
+  | 'exhausted' // no space, no memory, too many
+  | 'unavailable' // a part or capability is not there now
+  | 'damaged' // data is not what it must be
+  | 'internal'; // a defect of ours
+
+export interface ErrorRow {
+  readonly text: string;
+  readonly kind: ErrorKind;
+  readonly http: number;
+  readonly exit: number;
+  readonly retryable: boolean;
+}
+
+const row = (text: string, kind: ErrorKind, http: number, exit: number, retryable: boolean): ErrorRow => ({
+  text,
+  kind,
+  http,
+  exit,
+  retryable,
+});
+
+export const errorTable = {
+  // requests
+  'invalid-argument': row('a value is not acceptable', 'invalid', 400, 2, false),
+  'not-found': row('the thing named does not exist', 'missing', 404, 4, false),
+  'already-exists': row('a thing of this name exists', 'conflict', 409, 5, false),
+  'body-too-large': row('the request body is larger than this route accepts', 'invalid', 413, 2, false),
+  unauthorized: row('sign in first', 'denied', 401, 3, false),
+  forbidden: row('not allowed for this account', 'denied', 403, 3, false),
+  // datapath
+  'path-outside': row('the path leads outside the datapath', 'denied', 403, 3, false),
+  'path-invalid': row('the path is not acceptable', 'invalid', 400, 2, false),
+  // child processes
+  'command-failed': row('a system command failed', 'internal', 500, 1, false),
+  'command-timeout': row('a system command did not finish in time', 'unavailable', 504, 1, true),
+  'command-missing': row('a system command is not installed', 'unavailable', 501, 1, false),
+  // LUKS
+  'wrong-key': row('no keyslot opens with this passphrase or key', 'denied', 403, 3, false),
+  'not-luks': row('the file is not a LUKS container', 'invalid', 422, 6, false),
+  'luks-unsupported': row('the container uses a LUKS feature this engine does not support', 'invalid', 422, 6, false),
+  'luks-damaged': row('the LUKS header is damaged', 'damaged', 422, 6, false),
+  'no-keyslot': row('the container has no usable keyslot', 'damaged', 422, 6, false),
+  'last-keyslot': row('this is the last keyslot; removing it would lose the data', 'conflict', 409, 5, false),
+  'out-of-memory': row('not enough memory for the key derivation', 'exhausted', 507, 7, true),
+  // volumes
+  'volume-busy': row('the volume is in use', 'conflict', 409, 5, true),
+  'volume-state': row('the volume is not in a state that allows this', 'conflict', 409, 5, false),
+  'volume-identity': row('the mounted filesystem is not the volume it should be', 'damaged', 409, 6, false),
+  'engine-unavailable': row('no engine can open containers on this machine', 'unavailable', 501, 8, false),
+  'block-plane-died': row('the userspace block plane ended while the volume was open', 'unavailable', 503, 8, true),
+  'no-space': row('not enough space', 'exhausted', 507, 7, true),
+  'io-error': row('the storage reported an I/O error', 'unavailable', 503, 8, true),
+  // helper
+  'helper-unavailable': row('the privileged helper does not answer', 'unavailable', 503, 8, true),
+  'helper-protocol': row(
+    'the privileged helper got or gave a message that is not of the protocol',
+    'internal',
+    500,
+    1,
+    false,
+  ),
+  // ingest, recorder, archive
+  'stream-busy': row('the stream has a publisher already', 'conflict', 409, 5, true),
+  'not-mpegts': row('the bytes are not MPEG-TS', 'invalid', 415, 6, false),
+  'publisher-stalled': row('the publisher sent nothing for too long', 'unavailable', 408, 8, true),
+  'recording-stopped': row('recording was stopped while the publisher was sending', 'unavailable', 503, 8, true),
+  'no-recording': row('nothing is recorded in this range', 'missing', 404, 4, false),
+  'range-invalid': row('the requested range cannot be served', 'invalid', 416, 2, false),
+  'archive-damaged': row('the archive holds something it must not', 'damaged', 500, 6, false),
+  // the rest
+  'config-invalid': row('the configuration is not acceptable', 'invalid', 422, 2, false),
+  'not-running': row('the service is not running', 'unavailable', 503, 8, true),
+  internal: row('a defect of the service', 'internal', 500, 1, false),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** What was expected, for what, what was got, what to do: the parts of a message, joined in this order. */
+export interface ErrorParts {
+  readonly expected: string;
+  readonly got: string;
+  /** What an admin can do about it, in words. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+  /** Machine-readable facts for the answer (holders of a mount, a stream's name); never a secret. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export class ReelError extends Error {
+  override readonly name = 'ReelError';
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly parts: Pick<ErrorParts, 'expected' | 'got' | 'hint'>;
+
+  constructor(code: ErrorCode, parts: ErrorParts) {
+    const hint = parts.hint === undefined ? '' : `; ${parts.hint}`;
+    super(`Expected ${parts.expected}, got ${parts.got}${hint}`, { cause: parts.cause });
+    this.code = code;
+    this.details = parts.details ?? {};
+    this.parts =
+      parts.hint === undefined
+        ? { expected: parts.expected, got: parts.got }
+        : { expected: parts.expected, got: parts.got, hint: parts.hint };
+  }
+
+  get row(): ErrorRow {
+    return errorTable[this.code];
+  }
+
+  /** The JSON form of REST answers, CLI `--json` and the helper's protocol. `cause` stays inside. */
+  toJSON(): {
+    code: ErrorCode;
+    message: string;
+    expected: string;
+    got: string;
+    hint?: string;
+    retryable: boolean;
+    details: Readonly<Record<string, unknown>>;
+  } {
+    return {
+      code: this.code,
+      message: this.message,
+      ...this.parts,
+      retryable: this.row.retryable,
+      details: this.details,
+    };
+  }
+}
+
+/** Turns anything thrown into a `ReelError`; what is not ours becomes `internal` with the cause kept. */
+export const toReelError = (thrown: unknown): ReelError =>
+  thrown instanceof ReelError
+    ? thrown
+    : new ReelError('internal', {
+        expected: 'no unforeseen failure',
+        got: thrown instanceof Error ? thrown.message : String(thrown),
+        hint: 'see the log of the service',
+        cause: thrown,
+      });
