@@ -1,0 +1,105 @@
+/** Settings from the defaults, then the environment, then command line flags; the later one wins. */
+import path from 'node:path';
+import Value from 'typebox/value';
+import { ReelError } from '../errors.ts';
+import { defaultSettings, type SettingKey, type Settings, settingsSchema } from './settings.ts';
+
+/** Text as it stands in the environment or on the command line. */
+export type RawSettings = Partial<Record<string, string>>;
+
+/** `REELVAULT_LISTEN=host:port` sets two keys; every other variable one. */
+const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
+  REELVAULT_DATAPATH: 'datapath',
+  REELVAULT_STATE: 'state',
+  REELVAULT_RUNTIME: 'runtime',
+  REELVAULT_LISTEN: 'listen',
+  REELVAULT_USER: 'serviceUser',
+  REELVAULT_VOLUME: 'defaultVolume',
+  REELVAULT_COMMIT_INTERVAL_MS: 'commitIntervalMs',
+  REELVAULT_SEGMENT_MS: 'segmentMs',
+  REELVAULT_STAGING_MIB: 'stagingMiB',
+  REELVAULT_WRITER: 'writerBackend',
+  REELVAULT_INGEST_IDLE_MS: 'ingestIdleMs',
+  REELVAULT_LOG: 'logLevel',
+};
+
+const numeric = new Set<string>(['commitIntervalMs', 'segmentMs', 'stagingMiB', 'ingestIdleMs'] satisfies SettingKey[]);
+const paths = new Set<string>(['state', 'runtime'] satisfies SettingKey[]);
+
+const refuse = (name: string, expected: string, got: string): never => {
+  throw new ReelError('config-invalid', { expected: `${expected} for ${name}`, got, details: { key: name } });
+};
+
+/** `host:port`, `[::1]:port` or a port alone. */
+export const parseListen = (text: string, name = 'listen'): Pick<Settings, 'listenHost' | 'listenPort'> => {
+  const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) return refuse(name, 'host:port', text);
+  return { listenHost: match[1] ?? match[2] ?? defaultSettings.listenHost, listenPort: port };
+};
+
+const parseValue = (key: SettingKey | 'listen', text: string, name: string): Partial<Settings> => {
+  if (key === 'listen') return parseListen(text, name);
+  if (key === 'datapath') return { datapath: text.split(':').map((entry) => absolute(entry, name)) };
+  if (paths.has(key)) return { [key]: absolute(text, name) };
+  if (!numeric.has(key)) return { [key]: text };
+  return /^\d{1,15}$/.test(text) ? { [key]: Number(text) } : refuse(name, 'a whole number', JSON.stringify(text));
+};
+
+/** Normalised, so that every part sees the same spelling of a directory. */
+const absolute = (text: string, name: string): string => {
+  if (!text.startsWith('/')) return refuse(name, 'an absolute path', JSON.stringify(text));
+  const normal = path.normalize(text);
+  return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
+};
+
+/** Throws `config-invalid` naming the key whose value is not acceptable. */
+export const checkSettings = (settings: Settings, nameOf: (key: string) => string = (key) => key): Settings => {
+  const wrong = Value.Errors(settingsSchema, settings).find((error) => error.keyword !== 'boolean');
+  if (wrong !== undefined) {
+    const key = wrong.instancePath.split('/')[1] ?? '';
+    const unknown = (wrong.params as { additionalProperties?: string[] }).additionalProperties?.[0];
+    if (unknown !== undefined) return refuse(unknown, 'a known key', 'one that is none');
+    refuse(nameOf(key), `a value that ${wrong.message}`, JSON.stringify((settings as Record<string, unknown>)[key]));
+  }
+  for (const key of ['state', 'runtime'] as const) {
+    const inside = settings.datapath.find((root) => `${settings[key]}/`.startsWith(root === '/' ? '/' : `${root}/`));
+    if (inside !== undefined) refuse(nameOf(key), `a directory outside the datapath ${inside}`, settings[key]);
+  }
+  return settings;
+};
+
+/**
+ * `flags` uses the names of `Settings` (and `listen`). An environment variable that starts with `REELVAULT_` and is not a setting is an
+ * error: a misspelt setting must not be silently the default.
+ */
+export const loadSettings = (env: RawSettings, flags: RawSettings = {}): Settings => {
+  const names = new Map<string, string>();
+  let settings = defaultSettings;
+  const apply = (key: SettingKey | 'listen', text: string, name: string): void => {
+    const parsed = parseValue(key, text, name);
+    for (const set of Object.keys(parsed)) names.set(set, name);
+    settings = { ...settings, ...parsed };
+  };
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith('REELVAULT_') || text === undefined) continue;
+    const key = variables[name];
+    if (key === undefined) return refuse(name, `one of ${Object.keys(variables).join(', ')}`, 'an unknown variable');
+    apply(key, text, name);
+  }
+  for (const [key, text] of Object.entries(flags)) {
+    if (text === undefined) continue;
+    apply(key as SettingKey, text, `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+  }
+  return checkSettings(settings, (key) => names.get(key) ?? key);
+};
+
+/** The environment that makes `loadSettings` give exactly these settings again: how a parent hands them to a child. */
+export const settingsToEnvironment = (settings: Settings): Record<string, string> => {
+  const host = settings.listenHost.includes(':') ? `[${settings.listenHost}]` : settings.listenHost;
+  const value = (key: SettingKey | 'listen'): string => {
+    if (key === 'listen') return `${host}:${settings.listenPort}`;
+    return key === 'datapath' ? settings.datapath.join(':') : String(settings[key]);
+  };
+  return Object.fromEntries(Object.entries(variables).map(([name, key]) => [name, value(key)]));
+};

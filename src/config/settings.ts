@@ -1,0 +1,74 @@
+/** Every setting of the service in one typed object. Where a value may come from is in `load.ts`; nothing else reads the environment. */
+import Type, { type Static } from 'typebox';
+
+const absolutePath = (description: string) => Type.String({ pattern: '^/[^\\u0000]*$', maxLength: 4096, description });
+
+export const settingsSchema = Type.Object(
+  {
+    datapath: Type.Array(absolutePath('a top directory of the datapath'), {
+      minItems: 1,
+      maxItems: 16,
+      description:
+        'directories outside which the service touches nothing; the first holds containers, the last mount points',
+    }),
+    state: absolutePath('the daemon keeps volumes.json, streams.json, admin.json and tls/ here'),
+    runtime: absolutePath('sockets and the FUSE mount points of the userspace engine'),
+    listenHost: Type.String({ minLength: 1, maxLength: 255, description: 'address the HTTPS listener binds' }),
+    listenPort: Type.Integer({
+      minimum: 0,
+      maximum: 65535,
+      description: 'port of the HTTPS listener; 0 picks a free one',
+    }),
+    serviceUser: Type.String({ pattern: '^[a-z_][a-z0-9_-]{0,30}$', description: 'the account the daemon runs as' }),
+    defaultVolume: Type.String({
+      pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
+      description: 'volume of a stream that names none',
+    }),
+    commitIntervalMs: Type.Integer({
+      minimum: 50,
+      maximum: 10_000,
+      description: 'longest time between two commits: what a power cut can cost',
+    }),
+    segmentMs: Type.Integer({
+      minimum: 500,
+      maximum: 60_000,
+      description: 'wanted length of a segment of a new stream',
+    }),
+    stagingMiB: Type.Integer({
+      minimum: 8,
+      maximum: 4096,
+      description: 'memory for recorded bytes on their way to disk',
+    }),
+    writerBackend: Type.Enum(['auto', 'io_uring', 'pwrite'], {
+      description: 'how the native writer issues its writes',
+    }),
+    ingestIdleMs: Type.Integer({
+      minimum: 100,
+      maximum: 3_600_000,
+      description: 'a publisher that sends nothing for this long is let go',
+    }),
+    logLevel: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      description: 'least severe message of the log on standard error',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export type Settings = Static<typeof settingsSchema>;
+export type SettingKey = keyof Settings;
+
+export const defaultSettings: Settings = {
+  datapath: ['/storage', '/mount'],
+  state: '/var/lib/reelvault',
+  runtime: '/run/reelvault',
+  listenHost: '127.0.0.1',
+  listenPort: 8443,
+  serviceUser: 'reelvault',
+  defaultVolume: 'main',
+  commitIntervalMs: 1000,
+  segmentMs: 4000,
+  stagingMiB: 64,
+  writerBackend: 'auto',
+  ingestIdleMs: 15_000,
+  logLevel: 'info',
+};
