@@ -37,6 +37,9 @@ export const errorTable = {
   'already-exists': row('a thing of this name exists', 'conflict', 409, 5, false),
   'body-too-large': row('the request body is larger than this route accepts', 'invalid', 413, 2, false),
   unauthorized: row('sign in first', 'denied', 401, 3, false),
+  'too-many-attempts': row('too many failed sign-ins from this address', 'denied', 429, 3, true),
+  'too-many-tickets': row('too many publish tickets are unused', 'exhausted', 429, 7, true),
+  'media-type': row('the media type of the request body is not one this route takes', 'invalid', 415, 2, false),
   forbidden: row('not allowed for this account', 'denied', 403, 3, false),
   // datapath
   'path-outside': row('the path leads outside the datapath', 'denied', 403, 3, false),
