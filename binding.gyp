@@ -27,8 +27,10 @@
       "target_name": "luksblock",
       "type": "executable",
       "sources": ["<!@(ls native/luksblock/*.cc)"],
-      "cflags": ["<!@(pkg-config --cflags fuse3 libcryptsetup libcrypto)"],
-      "libraries": ["<!@(pkg-config --libs fuse3 libcryptsetup libcrypto)", "-lpthread"]
+      "cflags": ["<!@(pkg-config --cflags fuse3 libcryptsetup libcrypto json-c)"],
+      "cflags_cc": ["-fexceptions"],
+      "cflags_cc!": ["-fno-exceptions"],
+      "libraries": ["<!@(pkg-config --libs fuse3 libcryptsetup libcrypto json-c)", "-lpthread"]
     },
     {
       "target_name": "launcher",

@@ -1,2 +1,115 @@
+/**
+ * luksblock: serves the decrypted payload of a LUKS container as a file over FUSE, for machines whose kernel has no
+ * device-mapper. Command line, status and exit codes: docs/luksblock.md.
+ */
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
-int main() { std::fputs("launcher: not built yet\n", stderr); return 70; }
+#include <exception>
+#include <new>
+#include <optional>
+#include <thread>
+
+#include "luksblock/container.h"
+#include "luksblock/daemonize.h"
+#include "luksblock/hardening.h"
+#include "luksblock/header.h"
+#include "luksblock/options.h"
+#include "luksblock/refusal.h"
+#include "luksblock/server.h"
+
+namespace reelvault::luksblock {
+namespace {
+
+// Descriptors that a parent forgot would stay open as long as the volume does.
+void closeOthers(int first, int second) {
+  const unsigned low = static_cast<unsigned>(std::min(first, second)), high = static_cast<unsigned>(std::max(first, second));
+  unsigned from = 3;
+  for (const unsigned kept : {low, high}) {
+    if (kept > from) close_range(from, kept - 1, 0);
+    from = std::max(from, kept + 1);
+  }
+  close_range(from, ~0U, 0);
+}
+
+// A missing stdin, stdout or stderr would be the number of the next file opened, and a message would land in it.
+void fillStdio() {
+  for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
+    if (fd <= 2) continue;
+    close(fd);
+    return;
+  }
+}
+
+// Two requests in the disk and one in the cipher for each processor, and a few more to keep a deep queue busy.
+unsigned workerCount() { return std::clamp(std::thread::hardware_concurrency() * 4, 4U, kMaxWorkers); }
+
+void printLine(const std::string& line) {
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+void checkMountPoint(const std::string& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
+    throw Refusal(Code::mount, "a directory to mount on", path);
+}
+
+int run(int argc, char** argv) {
+  fillStdio();
+  const Options options = parseOptions(argc, argv);
+  Hardening hardening;
+  hardenEarly(hardening);
+  checkMountPoint(options.mount);
+  // Opened before the inherited descriptors go: the path may name one of them.
+  Container container(options.container, options.readOnly);
+  closeOthers(options.keyFd, container.fd());
+  // Forked before any thread or secret. The OFD lock belongs to the open file and goes with the child.
+  Background background(options.foreground);
+  becomeIoFlusher(hardening);
+
+  std::optional<OpenedHeader> header;
+  {
+    const Secret key = readKey(options.keyFd);
+    header.emplace(openHeader(container, key, options.keySlot));
+  }
+  const Layout layout = header->layout;
+  lockMemory(hardening);
+  Plane plane(container, layout);
+  Counters counters;
+  Workers workers(layout, header->volumeKey, plane.mode().unit, workerCount(), counters);
+  header.reset();  // from here on the volume key is in the workers' cipher contexts only
+
+  Service service{plane, workers, counters, layout, hardening, options.readOnly};
+  serve(service, options.mount, [&] {
+    printLine(readyLine(layout));
+    background.announceReady();
+  });
+  // Whoever unmounted may not have synced; an error can be told to nobody any more but the exit code.
+  return options.readOnly || plane.sync() == 0 ? 0 : static_cast<int>(Code::io);
+}
+
+int fail(const Refusal& refusal) {
+  std::fprintf(stderr, "%s\n", refusal.json().c_str());
+  return refusal.exitCode();
+}
+
+}  // namespace
+}  // namespace reelvault::luksblock
+
+int main(int argc, char** argv) {
+  using namespace reelvault::luksblock;
+  try {
+    return run(argc, argv);
+  } catch (const Refusal& refusal) {
+    return fail(refusal);
+  } catch (const std::bad_alloc&) {
+    return fail(Refusal(Code::memory, "memory", "not enough"));
+  } catch (const std::exception& error) {
+    return fail(Refusal(Code::io, "no unforeseen failure", error.what()));
+  }
+}

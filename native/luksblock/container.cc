@@ -1,0 +1,67 @@
+#include "luksblock/container.h"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "luksblock/refusal.h"
+
+namespace reelvault::luksblock {
+namespace {
+
+// lo_device is the kernel's huge_encode_dev(), which for these numbers is what stat gives.
+bool backs(const loop_info64& loop, const struct stat& info) {
+  return loop.lo_inode == info.st_ino && loop.lo_device == info.st_dev;
+}
+
+}  // namespace
+
+Container::Container(const std::string& path, bool readOnly) : isReadOnly(readOnly) {
+  file = UniqueFd(open(path.c_str(), (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK));
+  if (!file) throw Refusal(Code::io, "a readable container " + path, describeErrno("open", errno));
+  if (fstat(file.get(), &info) != 0) throw Refusal(Code::io, "a readable container " + path, describeErrno("fstat", errno));
+  if (!S_ISREG(info.st_mode)) throw Refusal(Code::io, "a regular file as the container", path);
+  struct flock whole {};
+  whole.l_type = static_cast<short>(readOnly ? F_RDLCK : F_WRLCK);
+  whole.l_whence = SEEK_SET;
+  if (fcntl(file.get(), F_OFD_SETLK, &whole) != 0) {
+    if (errno == EAGAIN || errno == EACCES)
+      throw Refusal(Code::inUse, "a container that no other block plane serves", "a lock held on " + path);
+    throw Refusal(Code::io, "a file system with locks under " + path, describeErrno("F_OFD_SETLK", errno));
+  }
+  refuseLoops();
+}
+
+// dm-crypt reaches a file through a loop device, so a loop over this file means that the kernel engine (or somebody) has it.
+void Container::refuseLoops() const {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/sys/block", ignored)) {
+    if (!std::filesystem::exists(entry.path() / "loop", ignored)) continue;
+    const std::string device = "/dev/" + entry.path().filename().string();
+    UniqueFd loop(open(device.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    loop_info64 status{};
+    if (!loop || ioctl(loop.get(), LOOP_GET_STATUS64, &status) != 0 || !backs(status, info)) continue;
+    if (isReadOnly && (status.lo_flags & LO_FLAGS_READ_ONLY) != 0) continue;
+    throw Refusal(Code::inUse, "a container that no loop device uses", device + " over it");
+  }
+}
+
+HeaderReadLock::HeaderReadLock(int fd) : fd(fd) {
+  using namespace std::chrono_literals;
+  for (int attempt = 0; flock(fd, LOCK_SH | LOCK_NB) != 0; attempt += 1) {
+    if (errno != EWOULDBLOCK) throw Refusal(Code::io, "a file system with flock", describeErrno("flock", errno));
+    if (attempt == 40) throw Refusal(Code::inUse, "a header that nobody is writing", "an exclusive flock held for 2 s");
+    std::this_thread::sleep_for(50ms);
+  }
+}
+
+HeaderReadLock::~HeaderReadLock() { flock(fd, LOCK_UN); }
+
+}  // namespace reelvault::luksblock

@@ -1,0 +1,45 @@
+#pragma once
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <string>
+
+#include "luksblock/unique_fd.h"
+
+namespace reelvault::luksblock {
+
+/**
+ * The container file, open and held: an OFD lock over the whole file for as long as the object lives (write lock, or read
+ * lock for read-only), so two block planes never write one container. flock() is left free: libcryptsetup takes it, blocking,
+ * for every header operation, and these must work while the volume is open.
+ */
+class Container {
+ public:
+  /** Throws Refusal(io | inUse). */
+  Container(const std::string& path, bool readOnly);
+
+  int fd() const { return file.get(); }
+  uint64_t size() const { return static_cast<uint64_t>(info.st_size); }
+  bool readOnly() const { return isReadOnly; }
+
+ private:
+  void refuseLoops() const;
+
+  UniqueFd file;
+  struct stat info {};
+  bool isReadOnly;
+};
+
+/** Holds libcryptsetup's reader lock (shared flock) so that no header writer runs meanwhile. Throws Refusal(inUse) after 2 s. */
+class HeaderReadLock {
+ public:
+  explicit HeaderReadLock(int fd);
+  ~HeaderReadLock();
+  HeaderReadLock(const HeaderReadLock&) = delete;
+  HeaderReadLock& operator=(const HeaderReadLock&) = delete;
+
+ private:
+  int fd;
+};
+
+}  // namespace reelvault::luksblock

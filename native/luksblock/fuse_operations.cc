@@ -1,0 +1,195 @@
+#include "luksblock/fuse_operations.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "luksblock/server.h"
+
+namespace reelvault::luksblock {
+namespace {
+
+constexpr fuse_ino_t kPlain = 2;
+constexpr fuse_ino_t kStatus = 3;
+// Nothing but this process changes the attributes, and nothing does.
+constexpr double kForever = 86400.0 * 365;
+constexpr unsigned kMaxBackground = 128;
+
+Service& serviceOf(fuse_req_t request) { return *static_cast<Service*>(fuse_req_userdata(request)); }
+
+bool attributes(const Service& service, fuse_ino_t inode, struct stat& out) {
+  out = {};
+  out.st_ino = inode;
+  out.st_nlink = 1;
+  out.st_blksize = service.layout.sectorSize;
+  switch (inode) {
+    case FUSE_ROOT_ID:
+      out.st_mode = S_IFDIR | 0500;
+      out.st_nlink = 2;
+      return true;
+    case kPlain:
+      out.st_mode = S_IFREG | (service.readOnly ? 0400 : 0600);
+      out.st_size = static_cast<off_t>(service.layout.size);
+      out.st_blocks = static_cast<blkcnt_t>(service.layout.size / 512);
+      return true;
+    case kStatus:
+      out.st_mode = S_IFREG | 0400;
+      return true;
+    default: return false;
+  }
+}
+
+void initialise(void*, fuse_conn_info* connection) {
+  connection->max_write = kMaxRequest;
+  connection->max_background = kMaxBackground;
+  connection->congestion_threshold = kMaxBackground * 3 / 4;
+  // Writes are encrypted out of the request's buffer, so pages spliced through a pipe would only be copied later.
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+  // A write is answered when it is done, never from a page of the kernel.
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_WRITEBACK_CACHE);
+  connection->want |= connection->capable & (FUSE_CAP_ASYNC_DIO | FUSE_CAP_ASYNC_READ);
+}
+
+void lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  fuse_entry_param entry{};
+  if (parent == FUSE_ROOT_ID && std::strcmp(name, "plain") == 0) entry.ino = kPlain;
+  if (parent == FUSE_ROOT_ID && std::strcmp(name, "status") == 0) entry.ino = kStatus;
+  if (entry.ino == 0) {
+    fuse_reply_err(request, ENOENT);
+    return;
+  }
+  attributes(serviceOf(request), entry.ino, entry.attr);
+  entry.attr_timeout = kForever;
+  entry.entry_timeout = kForever;
+  fuse_reply_entry(request, &entry);
+}
+
+void getAttributes(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
+  struct stat info;
+  if (attributes(serviceOf(request), inode, info)) fuse_reply_attr(request, &info, kForever);
+  else fuse_reply_err(request, ENOENT);
+}
+
+// The payload's size is the container's; owner, mode and times mean nothing here.
+void setAttributes(fuse_req_t request, fuse_ino_t, struct stat*, int, fuse_file_info*) { fuse_reply_err(request, EPERM); }
+
+void readDirectory(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info*) {
+  static const struct {
+    const char* name;
+    fuse_ino_t inode;
+  } entries[] = {{".", FUSE_ROOT_ID}, {"..", FUSE_ROOT_ID}, {"plain", kPlain}, {"status", kStatus}};
+  char buffer[512];
+  size = std::min(size, sizeof buffer);
+  size_t used = 0;
+  for (size_t index = static_cast<size_t>(offset); index < std::size(entries); index += 1) {
+    struct stat info;
+    attributes(serviceOf(request), entries[index].inode, info);
+    const size_t length = fuse_add_direntry(request, buffer + used, size - used, entries[index].name, &info, static_cast<off_t>(index + 1));
+    if (length > size - used) break;
+    used += length;
+  }
+  fuse_reply_buf(request, buffer, used);
+}
+
+void openFile(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
+  Service& service = serviceOf(request);
+  const bool writing = (file->flags & O_ACCMODE) != O_RDONLY;
+  if (inode != kPlain && inode != kStatus) return void(fuse_reply_err(request, EISDIR));
+  if (writing && service.readOnly) return void(fuse_reply_err(request, EROFS));
+  if (writing && inode == kStatus) return void(fuse_reply_err(request, EACCES));
+  // Every read and write reaches this process: the kernel keeps no plaintext pages of this file.
+  file->direct_io = 1;
+  // The text is taken once an open, so that a reader gets one whole line; `releaseFile` frees it.
+  if (inode == kStatus)
+    file->fh = reinterpret_cast<uint64_t>(new std::string(
+        statusLine(service.layout, service.readOnly, service.plane.mode(), service.hardening, service.counters)));
+  if (fuse_reply_open(request, file) != 0 && inode == kStatus) delete reinterpret_cast<std::string*>(file->fh);
+}
+
+void releaseFile(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
+  if (inode == kStatus) delete reinterpret_cast<std::string*>(file->fh);
+  fuse_reply_err(request, 0);
+}
+
+void count(std::atomic<uint64_t>& counter, uint64_t by = 1) { counter.fetch_add(by, std::memory_order_relaxed); }
+
+void fail(fuse_req_t request, Counters& counters, std::atomic<uint64_t>& errors, int error) {
+  count(errors);
+  counters.lastError.store(error, std::memory_order_relaxed);
+  fuse_reply_err(request, error);
+}
+
+void readFile(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset, fuse_file_info* file) {
+  const auto at = static_cast<uint64_t>(offset);
+  if (inode == kStatus) {
+    const auto& text = *reinterpret_cast<const std::string*>(file->fh);
+    const size_t from = std::min<size_t>(at, text.size());
+    fuse_reply_buf(request, text.data() + from, std::min(size, text.size() - from));
+    return;
+  }
+  Service& service = serviceOf(request);
+  std::span<const uint8_t> bytes;
+  if (const int error = service.plane.read(service.workers.mine(), at, size, bytes))
+    return fail(request, service.counters, service.counters.readErrors, error);
+  count(service.counters.reads);
+  count(service.counters.readBytes, bytes.size());
+  fuse_reply_buf(request, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+void writeFile(fuse_req_t request, fuse_ino_t, const char* bytes, size_t size, off_t offset, fuse_file_info*) {
+  Service& service = serviceOf(request);
+  const std::span<const uint8_t> data(reinterpret_cast<const uint8_t*>(bytes), size);
+  if (const int error = service.plane.write(service.workers.mine(), static_cast<uint64_t>(offset), data))
+    return fail(request, service.counters, service.counters.writeErrors, error);
+  count(service.counters.writes);
+  count(service.counters.writtenBytes, size);
+  fuse_reply_write(request, size);
+}
+
+void syncPayload(fuse_req_t request) {
+  Service& service = serviceOf(request);
+  if (const int error = service.plane.sync()) return fail(request, service.counters, service.counters.syncErrors, error);
+  count(service.counters.syncs);
+  fuse_reply_err(request, 0);
+}
+
+void syncFile(fuse_req_t request, fuse_ino_t inode, int, fuse_file_info*) {
+  if (inode == kPlain) syncPayload(request);
+  else fuse_reply_err(request, 0);
+}
+
+void flushFile(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
+  if (inode == kPlain && !serviceOf(request).readOnly) syncPayload(request);
+  else fuse_reply_err(request, 0);
+}
+
+// Every mode: a punched hole would read back as garbage, not zeros (docs/decisions/001), and the container stays preallocated.
+void allocateFile(fuse_req_t request, fuse_ino_t, int, off_t, off_t, fuse_file_info*) { fuse_reply_err(request, EOPNOTSUPP); }
+
+}  // namespace
+
+const fuse_lowlevel_ops& operations() {
+  static const fuse_lowlevel_ops table = [] {
+    fuse_lowlevel_ops ops{};
+    ops.init = initialise;
+    ops.lookup = lookup;
+    ops.getattr = getAttributes;
+    ops.setattr = setAttributes;
+    ops.readdir = readDirectory;
+    ops.open = openFile;
+    ops.release = releaseFile;
+    ops.read = readFile;
+    ops.write = writeFile;
+    ops.fsync = syncFile;
+    ops.flush = flushFile;
+    ops.fallocate = allocateFile;
+    return ops;
+  }();
+  return table;
+}
+
+}  // namespace reelvault::luksblock

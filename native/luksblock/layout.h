@@ -1,0 +1,14 @@
+#pragma once
+#include <libcryptsetup.h>
+
+#include "luksblock/header.h"
+
+namespace reelvault::luksblock {
+
+/**
+ * The payload as a loaded header describes it. libcryptsetup refuses some unsupported states only when it activates a
+ * mapping, which never happens here; so everything that the data path relies on is checked here. Throws Refusal.
+ */
+Layout readLayout(crypt_device* device, uint64_t containerSize);
+
+}  // namespace reelvault::luksblock

@@ -1,0 +1,19 @@
+#pragma once
+#include <string>
+
+namespace reelvault::luksblock {
+
+/** The command line; see docs/luksblock.md. */
+struct Options {
+  std::string container;
+  std::string mount;
+  int keyFd = -1;
+  int keySlot = -1;  // -1: any
+  bool readOnly = false;
+  bool foreground = false;
+};
+
+/** Throws Refusal(usage). */
+Options parseOptions(int argc, char** argv);
+
+}  // namespace reelvault::luksblock

@@ -1,0 +1,68 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "luksblock/container.h"
+#include "luksblock/header.h"
+#include "luksblock/write_ranges.h"
+#include "luksblock/xts.h"
+
+namespace reelvault::luksblock {
+
+/** The largest FUSE request: the kernel's max_pages_limit of 256 pages. */
+constexpr size_t kMaxRequest = 1 << 20;
+/** Alignment that every file system accepts for O_DIRECT memory. */
+constexpr size_t kMemoryAlign = 4096;
+
+struct FreeMemory {
+  void operator()(uint8_t* memory) const { std::free(memory); }
+};
+
+/** What one thread needs for a request; made before the first one, so that no request allocates. */
+struct Worker {
+  Worker(const Layout& layout, const Secret& volumeKey, uint32_t unit);
+
+  SectorCipher cipher;
+  std::unique_ptr<uint8_t, FreeMemory> buffer;  // the largest request and a unit at either end
+};
+
+/** How the container is read and written. */
+struct IoMode {
+  bool direct = false;
+  uint32_t unit = 0;     // every read and write is whole units of this many bytes, at a multiple of it
+  std::string reason;  // why not direct
+};
+
+/** The decrypted payload as bytes at offsets. Thread-safe; a worker is used by one thread at a time. */
+class Plane {
+ public:
+  Plane(const Container& container, const Layout& layout);
+
+  /** Decrypts `[offset, offset + length)`, at most kMaxRequest, into the worker's buffer and points `out` at it. 0 or an errno. */
+  int read(Worker& worker, uint64_t offset, size_t length, std::span<const uint8_t>& out);
+  /** Encrypts and writes at most kMaxRequest bytes, which need not be aligned. 0 or an errno; then any part may be written. */
+  int write(Worker& worker, uint64_t offset, std::span<const uint8_t> bytes);
+  /** fdatasync of the container: 0 or its errno. Buffered, an error stays: the lost pages are clean for the kernel by then. */
+  int sync();
+
+  const IoMode& mode() const { return io; }
+  uint64_t size() const { return payloadSize; }
+
+ private:
+  int readUnits(Worker& worker, uint64_t offset, size_t length, uint8_t* to);
+  int writeUnits(uint64_t offset, size_t length, const uint8_t* from);
+  int modifyUnits(Worker& worker, uint64_t begin, uint64_t end, uint64_t offset, std::span<const uint8_t> bytes);
+
+  const int fd;
+  const uint64_t payloadOffset;
+  const uint64_t payloadSize;
+  IoMode io;
+  WriteRanges ranges;
+  std::atomic<int> stickyError{0};
+};
+
+}  // namespace reelvault::luksblock
