@@ -1,0 +1,130 @@
+#include "launcher/mounts.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "launcher/report.h"
+
+namespace reelvault::launcher {
+namespace {
+
+bool isBeneath(const std::string& path, const std::string& directory) {
+  if (directory == "/") return path.size() > 1;
+  return path.size() > directory.size() && path.compare(0, directory.size(), directory) == 0 && path[directory.size()] == '/';
+}
+
+// proc(5): mountinfo writes space, tab, newline and backslash as three octal digits.
+std::string unescape(const std::string& field) {
+  std::string out;
+  for (size_t i = 0; i < field.size(); i++) {
+    if (field[i] == '\\' && i + 3 < field.size() && field[i + 1] >= '0' && field[i + 1] <= '3') {
+      out += static_cast<char>((field[i + 1] - '0') * 64 + (field[i + 2] - '0') * 8 + (field[i + 3] - '0'));
+      i += 3;
+    } else {
+      out += field[i];
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> mountPoints() {
+  std::vector<std::string> points;
+  std::ifstream file("/proc/self/mountinfo");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string id, parent, device, root, point;
+    if (fields >> id >> parent >> device >> root >> point) points.push_back(unescape(point));
+  }
+  return points;
+}
+
+std::string firstUnsearchable(const Account& account, const std::string& path) {
+  for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string ancestor = path.substr(0, slash);
+    if (!maySearch(account, ancestor)) return ancestor;
+  }
+  return "";
+}
+
+struct Needed {
+  std::string path;
+  int fd;  // O_PATH, taken before anything is covered
+  bool directory;
+};
+
+void makeTarget(const Needed& needed, const std::string& cover) {
+  for (size_t slash = needed.path.find('/', cover.size() + 1); slash != std::string::npos; slash = needed.path.find('/', slash + 1)) {
+    if (mkdir(needed.path.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST) failErrno("the veil over " + cover, "a directory in it");
+  }
+  if (needed.directory) {
+    if (mkdir(needed.path.c_str(), 0755) != 0 && errno != EEXIST) failErrno("the veil over " + cover, "a place for " + needed.path);
+  } else {
+    const int file = open(needed.path.c_str(), O_CREAT | O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (file < 0) failErrno("the veil over " + cover, "a place for " + needed.path);
+    close(file);
+  }
+}
+
+}  // namespace
+
+std::string ownMountNamespace() {
+  if (unshare(CLONE_NEWNS) != 0) return std::strerror(errno);
+  // Slave, not private: an unmount on the host must reach this namespace. EINVAL: "/" is no mount point (a plain chroot); then the
+  // mounts keep the propagation they have, which on such hosts is none.
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0 && errno != EINVAL) failErrno("the mount namespace", "to make it a slave of the host's");
+  return "";
+}
+
+void detachMountsBeneath(const std::vector<std::string>& directories) {
+  auto points = mountPoints();
+  std::reverse(points.begin(), points.end());  // later mounts may lie upon earlier ones
+  for (const auto& point : points) {
+    const bool beneath = std::any_of(directories.begin(), directories.end(), [&](const auto& directory) { return isBeneath(point, directory); });
+    if (beneath && umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT)
+      failErrno("the mount " + point, "to leave it out of the own namespace");
+  }
+}
+
+std::vector<std::string> veil(const Account& account, std::vector<std::string> paths) {
+  std::sort(paths.begin(), paths.end());  // a directory comes before what lies in it
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  std::vector<std::string> covers;
+  std::vector<Needed> hidden;
+  for (const auto& path : paths) {
+    const std::string cover = firstUnsearchable(account, path);
+    if (cover.empty()) continue;
+    // Covered by a needed directory above it, which brings it along.
+    if (std::any_of(hidden.begin(), hidden.end(), [&](const Needed& above) { return isBeneath(path, above.path); })) continue;
+    const int fd = open(path.c_str(), O_PATH | O_CLOEXEC);
+    if (fd < 0) failErrno("the path " + path, "a path that exists");
+    struct stat info {};
+    if (fstat(fd, &info) != 0) failErrno("the path " + path, "its kind");
+    hidden.push_back({path, fd, S_ISDIR(info.st_mode)});
+    if (std::find(covers.begin(), covers.end(), cover) == covers.end()) covers.push_back(cover);
+  }
+  for (const auto& cover : covers) {
+    if (mount("tmpfs", cover.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=64k,nr_inodes=1024") != 0)
+      failErrno("the veil over " + cover, "to mount a tmpfs");
+    for (const auto& needed : hidden) {
+      if (!isBeneath(needed.path, cover)) continue;
+      makeTarget(needed, cover);
+      const std::string source = "/proc/self/fd/" + std::to_string(needed.fd);
+      if (mount(source.c_str(), needed.path.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) failErrno("the veil over " + cover, "to bind " + needed.path);
+    }
+    if (mount(nullptr, cover.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+      failErrno("the veil over " + cover, "to make it read-only");
+  }
+  for (const auto& needed : hidden) close(needed.fd);
+  return covers;
+}
+
+}  // namespace reelvault::launcher

@@ -1,0 +1,22 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "launcher/account.h"
+
+namespace reelvault::launcher {
+
+/// Moves this process into a mount namespace of its own whose changes the host does not see. Returns "" or, where the kernel
+/// refuses (no CAP_SYS_ADMIN, seccomp), the reason; then nothing has changed.
+std::string ownMountNamespace();
+
+/// Unmounts, in this namespace, whatever is mounted strictly beneath `directories`. A copy of a volume's mount that stayed here would
+/// keep the filesystem, its loop device and the block plane alive after the host has unmounted it.
+void detachMountsBeneath(const std::vector<std::string>& directories);
+
+/// Makes `needed` paths reachable for the account although it may not search a directory above them (a checkout in a 0700 home):
+/// the first such directory is covered by a small tmpfs in which only the needed paths exist, bound at their own places.
+/// Returns the covered directories.
+std::vector<std::string> veil(const Account& account, std::vector<std::string> needed);
+
+}  // namespace reelvault::launcher
