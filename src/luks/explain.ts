@@ -1,0 +1,71 @@
+/**
+ * Turns cryptsetup's failure into an error of ours. Its exit codes: 2 wrong key, 3 no memory, 4 bad device, 5 busy or exists, and 1
+ * for everything else: no LUKS header, no keyslot, unknown feature. So for 1 and 4 the container's state is looked at, never the text.
+ */
+import { ReelError } from '../errors.ts';
+import type { Cryptsetup, Subject } from './calls.ts';
+import { dump } from './dump.ts';
+import { hasLuksMagic } from './magic.ts';
+
+const wrap = (
+  code: 'wrong-key' | 'out-of-memory' | 'volume-busy' | 'not-luks' | 'luks-damaged' | 'no-keyslot' | 'luks-unsupported',
+  expected: string,
+  got: string,
+  cause: unknown,
+  hint?: string,
+): ReelError => new ReelError(code, hint === undefined ? { expected, got, cause } : { expected, got, cause, hint });
+
+const fromState = async (cause: ReelError, { file, slot }: Subject, cryptsetup: Cryptsetup): Promise<ReelError> => {
+  if (!(await hasLuksMagic(file)))
+    return wrap('not-luks', `a LUKS container at ${file}`, 'a file without a LUKS header', cause);
+  let header: Awaited<ReturnType<typeof dump>>;
+  try {
+    header = await dump(cryptsetup, file);
+  } catch {
+    return wrap(
+      'luks-damaged',
+      `a whole LUKS header in ${file}`,
+      'one that cryptsetup refuses',
+      cause,
+      'restore it from a header backup',
+    );
+  }
+  if (header.requirements.length > 0) {
+    return wrap('luks-unsupported', `no mandatory requirements in ${file}`, header.requirements.join(', '), cause);
+  }
+  const usable = header.keyslots.filter((keyslot) => keyslot.usable).map((keyslot) => keyslot.slot);
+  if (usable.length === 0) {
+    return wrap(
+      'no-keyslot',
+      `a keyslot in ${file}`,
+      'none: the container was erased',
+      cause,
+      'restore a header backup, if one is left',
+    );
+  }
+  if (slot !== undefined && !usable.includes(slot)) {
+    return wrap('no-keyslot', `keyslot ${slot} in ${file}`, `keyslots ${usable.join(', ')}`, cause);
+  }
+  return cause;
+};
+
+export const explain = async (error: unknown, subject: Subject, cryptsetup: Cryptsetup): Promise<unknown> => {
+  if (!(error instanceof ReelError) || error.code !== 'command-failed') return error;
+  const { exitCode, signal } = error.details;
+  // A cgroup's limit shows as SIGKILL: the kernel's OOM killer, not cryptsetup, notices it.
+  if (exitCode === 3 || signal === 'SIGKILL') {
+    return wrap(
+      'out-of-memory',
+      'enough memory for the key derivation',
+      exitCode === 3 ? 'no memory' : 'a kill by the kernel',
+      error,
+    );
+  }
+  if (exitCode === 2) return wrap('wrong-key', `a key that opens ${subject.file}`, 'one that opens no keyslot', error);
+  if (exitCode === 5) return wrap('volume-busy', `${subject.file} to be free`, 'a container or mapping in use', error);
+  try {
+    return await fromState(error, subject, cryptsetup);
+  } catch (found) {
+    return found; // the file is gone
+  }
+};

@@ -1,0 +1,73 @@
+/** What a cryptsetup that misbehaves turns into. The fakes stand in for what cannot be had on demand: no memory, a hang. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { systemPath } from '../../src/exec/environment.ts';
+import { Luks } from '../../src/luks/luks.ts';
+import { fastPbkdf, TestDirectory } from './containers.ts';
+
+const directory = new TestDirectory();
+after(() => directory.remove());
+const fixtures = path.resolve(import.meta.dirname, '../../fixtures/bin');
+const key = Buffer.from('hush, a phrase of some length');
+let file = '';
+before(async () => {
+  file = directory.blank();
+  await new Luks().format(file, key, { type: 'luks2', pbkdf: fastPbkdf });
+});
+
+const withFake = (fake: string, env: Record<string, string> = {}): Luks =>
+  new Luks({ env: { PATH: `${path.join(fixtures, fake)}:${systemPath}`, ...env }, kdfTimeoutMs: 500 });
+
+test('each exit code becomes the error it stands for', async () => {
+  const codes = { 2: 'wrong-key', 3: 'out-of-memory', 5: 'volume-busy', 1: 'command-failed', 4: 'command-failed' };
+  for (const [exitCode, code] of Object.entries(codes)) {
+    const luks = withFake('cryptsetup-exits', { FAKE_EXIT_CODE: exitCode });
+    await assert.rejects(luks.testKey(file, key), { code });
+  }
+});
+
+test('a kill by the kernel reads as no memory', async () => {
+  await assert.rejects(withFake('cryptsetup-killed').testKey(file, key), { code: 'out-of-memory' });
+});
+
+test('a hang ends with the time limit, and the next call gets its turn', async () => {
+  const luks = withFake('cryptsetup-hangs', { FAKE_PID_FILE: directory.name() });
+  await assert.rejects(luks.testKey(file, key), { code: 'command-timeout' });
+  assert.equal(await luks.exclusive(async () => 'next'), 'next');
+});
+
+test('no cryptsetup', async () => {
+  await assert.rejects(new Luks({ env: { PATH: '/nowhere' } }).dump(file), { code: 'command-missing' });
+});
+
+test('a key is neither in the arguments nor in the environment, of any call', async () => {
+  const record = directory.name();
+  const luks = withFake('cryptsetup-records', { FAKE_RECORD: record });
+  const container = directory.blank();
+  const next = Buffer.from('another-hush-entirely');
+  await luks.format(container, key, { type: 'luks2', pbkdf: fastPbkdf });
+  await luks.addKey(container, key, next, fastPbkdf);
+  await luks.testKey(container, next);
+  await luks.changeKey(container, next, Buffer.from('third-hush-entirely'), fastPbkdf);
+  await luks.removeKey(container, key);
+  const seen = readFileSync(record, 'utf8');
+  assert.match(seen, /luksFormat[\s\S]*luksAddKey[\s\S]*luksChangeKey[\s\S]*luksKillSlot/);
+  assert.doesNotMatch(seen, /hush/);
+});
+
+test('one key derivation at a time', async () => {
+  const luks = new Luks();
+  let running = 0;
+  let most = 0;
+  const work = async (): Promise<void> => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running -= 1;
+  };
+  const failing = luks.exclusive(() => Promise.reject(new Error('no')));
+  await Promise.all([assert.rejects(failing), ...[1, 2, 3].map(() => luks.exclusive(work))]);
+  assert.equal(most, 1);
+});
