@@ -2,7 +2,7 @@
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { host } from './command.ts';
+import { host } from '../command.ts';
 import type { Kernel } from './kernel.ts';
 
 /** What the guest needs beyond the built-in drivers; dependencies are added from modules.dep. */

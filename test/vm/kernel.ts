@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { host } from './command.ts';
+import { host } from '../command.ts';
 
 export interface Kernel {
   /** `uname -r` of the kernel, as 6.1.0-56-cloud-amd64. */

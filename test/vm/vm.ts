@@ -8,8 +8,8 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { host } from '../command.ts';
 import { type CommandResult, GuestChannel } from './channel.ts';
-import { host } from './command.ts';
 import { buildInitramfs } from './initramfs.ts';
 import { fetchKernel, type Kernel } from './kernel.ts';
 
