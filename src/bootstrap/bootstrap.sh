@@ -42,6 +42,13 @@ wanted_stamp=$(cksum package-lock.json package.json)
 if [ ! -f $stamp ] || [ "$(cat $stamp)" != "$wanted_stamp" ]; then
   echo "bootstrap: npm ci" >&2
   npm ci --ignore-scripts --no-fund --no-audit --loglevel=error >&2
+  # Debian's npm 9 installs the packaged Node but leaves out its link in .bin, where npm's scripts look for it.
+  case $(uname -m) in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) arch=$(uname -m) ;; esac
+  if [ ! -x "node_modules/node-linux-$arch/bin/node" ]; then
+    echo "bootstrap: expected the packaged Node of package.json, got none for $arch" >&2
+    exit 1
+  fi
+  ln -sf "../node-linux-$arch/bin/node" node_modules/.bin/node
   printf '%s' "$wanted_stamp" > $stamp
 fi
 PATH="$root/node_modules/.bin:$PATH"
