@@ -1,0 +1,178 @@
+/** What one open volume has recorded. Shows durable segments only; reads indexes, never media, and never the whole archive. */
+
+import { once } from 'node:events';
+import { closeSync, constants, createReadStream, fstatSync, type ReadStream } from 'node:fs';
+import { ReelError } from '../errors.ts';
+import { IndexCache } from './index-cache.ts';
+import { hourOf, indexPath, reelPath } from './reel.ts';
+import { reelHours } from './reel-tree.ts';
+import { addToRanges, endUs, type Segment, type TimeRange } from './segment.ts';
+import { type VolumeFiles, whenMissing } from './volume-files.ts';
+
+/** The part of one hour's reel that a range touches: `reel.slice(first, end)`. */
+export interface ReelPart {
+  readonly hour: number;
+  readonly reel: readonly Segment[];
+  readonly first: number;
+  readonly end: number;
+}
+
+const lastHour = hourOf(Date.UTC(9999, 11, 31, 23) * 1000);
+
+/** The first position in `reel` (in order of time and offset) for which `holds` is true. */
+const firstWhere = (reel: readonly Segment[], holds: (segment: Segment) => boolean): number => {
+  let low = 0;
+  let high = reel.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(reel[middle] as Segment)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+};
+
+export class VolumeArchive {
+  readonly files: VolumeFiles;
+  readonly #cache: IndexCache;
+  readonly #reading = new Set<ReadStream>();
+  /** Streams with a writer: the start of the newest segment known durable. Index records after it may not be on disk yet. */
+  readonly #durableStart = new Map<string, number>();
+
+  constructor(params: { files: VolumeFiles; maxCachedSegments?: number }) {
+    this.files = params.files;
+    this.#cache = new IndexCache({ maxSegments: params.maxCachedSegments ?? 200_000 });
+  }
+
+  /** From now on segments of `stream` that start after `startUs` are hidden. Called again as they become durable; -1 hides all. */
+  showUpTo(stream: string, startUs: number): void {
+    this.#durableStart.set(stream, startUs);
+  }
+
+  /** No writer has the stream any more and all its index records are durable. */
+  showAll(stream: string): void {
+    this.#durableStart.delete(stream);
+  }
+
+  /** Names below `dvr`, in order. */
+  streams(): string[] {
+    return [...this.#list('dvr')].sort();
+  }
+
+  /** The hours with a reel, from the hour of `fromUs` to that of `toUs`, both included. */
+  hours(stream: string, fromUs: number, toUs: number): number[] {
+    return [...reelHours(this.#list, stream, this.#hour(fromUs), this.#hour(toUs))];
+  }
+
+  /** The durable segments of one hour in order; empty where there is no reel. */
+  async reel(stream: string, hour: number): Promise<readonly Segment[]> {
+    const path = indexPath(stream, hour);
+    const fd = whenMissing(() => this.files.open(path, constants.O_RDONLY), -1);
+    if (fd < 0) {
+      this.#cache.forget(path);
+      return [];
+    }
+    let all: readonly Segment[];
+    try {
+      all = await this.#cache.get(path, hour, fd, fstatSync(fd, { bigint: true }), () => this.#reelBytes(stream, hour));
+    } finally {
+      closeSync(fd);
+    }
+    const limit = this.#durableStart.get(stream);
+    const last = all.at(-1);
+    if (limit === undefined || last === undefined || last.startUs <= limit) return all;
+    return all.slice(
+      0,
+      firstWhere(all, (segment) => segment.startUs > limit),
+    );
+  }
+
+  /** The newest hour that has a durable segment. */
+  async newestReel(stream: string, before = lastHour + 1): Promise<ReelPart | undefined> {
+    if (before <= 0) return undefined;
+    for (const hour of reelHours(this.#list, stream, 0, before - 1, true)) {
+      const reel = await this.reel(stream, hour);
+      if (reel.length > 0) return { hour, reel, first: 0, end: reel.length };
+    }
+    return undefined;
+  }
+
+  async newest(stream: string): Promise<Segment | undefined> {
+    return (await this.newestReel(stream))?.reel.at(-1);
+  }
+
+  /** Reel by reel, the durable segments that touch `[fromUs, toUs)`. Holds one reel at a time. */
+  async *parts(stream: string, fromUs: number, toUs: number): AsyncGenerator<ReelPart> {
+    // The last segment of the hour before may reach into this one.
+    for (const hour of reelHours(this.#list, stream, Math.max(0, this.#hour(fromUs) - 1), this.#hour(toUs))) {
+      const reel = await this.reel(stream, hour);
+      const first = firstWhere(reel, (segment) => endUs(segment) > fromUs);
+      const end = firstWhere(reel, (segment) => segment.startUs >= toUs);
+      if (first < end) yield { hour, reel, first, end };
+    }
+  }
+
+  /** The recorded time that touches `[fromUs, toUs)`, in order; whole segments, so the ends may lie outside. */
+  async ranges(stream: string, fromUs: number, toUs: number): Promise<TimeRange[]> {
+    const ranges: TimeRange[] = [];
+    for await (const part of this.parts(stream, fromUs, toUs))
+      for (const segment of part.reel.slice(part.first, part.end)) addToRanges(ranges, segment);
+    return ranges;
+  }
+
+  /** The durable segment of exactly these bytes, or `undefined`. */
+  async find(stream: string, hour: number, offset: number, length: number): Promise<Segment | undefined> {
+    const reel = await this.reel(stream, hour);
+    const found = reel[firstWhere(reel, (segment) => segment.offset >= offset)];
+    return found?.offset === offset && found.length === length ? found : undefined;
+  }
+
+  /**
+   * Bytes `start` to `end` (included) of a reel, read at explicit positions through a descriptor of its own, which goes with the stream.
+   * `no-recording` where there is no such reel. Only bytes that a durable segment names may be asked for: the rest is not the archive's.
+   */
+  read(stream: string, hour: number, start: number, end: number): ReadStream {
+    const path = reelPath(stream, hour);
+    const fd = whenMissing(() => this.files.open(path, constants.O_RDONLY), -1);
+    if (fd < 0) throw new ReelError('no-recording', { expected: 'a reel of this hour', got: `no file ${path}` });
+    const bytes = createReadStream('', { fd, start, end, highWaterMark: 256 * 1024 });
+    this.#reading.add(bytes);
+    bytes.once('close', () => this.#reading.delete(bytes));
+    return bytes;
+  }
+
+  /** How many segments the index cache holds. */
+  get cached(): number {
+    return this.#cache.weight;
+  }
+
+  /** How many reels are being read. */
+  get reading(): number {
+    return this.#reading.size;
+  }
+
+  /** Ends all reads and resolves when their descriptors are closed, so that the volume can be locked. */
+  async close(): Promise<void> {
+    const closed = [...this.#reading].map((bytes) => once(bytes, 'close'));
+    const stopped = new ReelError('volume-state', { expected: 'an open volume', got: 'one that is being locked' });
+    for (const bytes of this.#reading) bytes.destroy(stopped);
+    // `once` rejects on the error that the destroyed stream reports; only the closing matters.
+    await Promise.allSettled(closed);
+  }
+
+  #reelBytes(stream: string, hour: number): number {
+    const fd = whenMissing(() => this.files.open(reelPath(stream, hour), constants.O_RDONLY), -1);
+    if (fd < 0) return 0;
+    try {
+      return fstatSync(fd).size;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #hour(us: number): number {
+    return Math.min(Math.max(hourOf(us), 0), lastHour);
+  }
+
+  readonly #list = (path: string): readonly string[] =>
+    whenMissing(() => this.files.list(path), []).map(({ name }) => name);
+}

@@ -1,0 +1,80 @@
+/** Text of media playlists (RFC 8216). Every function here is pure: what to list is decided by the callers. */
+import { hourPath } from '../archive/reel.ts';
+import { hasFlag, isDiscontinuous, type Segment, segmentFlag } from '../archive/segment.ts';
+
+const ticks = 90_000;
+
+export interface PlaylistHeader {
+  /** Seconds; no EXTINF of the playlist, rounded, may exceed it. */
+  readonly targetDuration: number;
+  readonly mediaSequence: number;
+  readonly discontinuitySequence: number;
+  readonly type?: 'VOD' | 'EVENT';
+}
+
+/** Rounded as EXT-X-TARGETDURATION wants it, at least 1. */
+export const roundedSeconds = (segment: Segment): number => Math.max(1, Math.round(segment.duration / ticks));
+
+export const header = (values: PlaylistHeader): string =>
+  [
+    '#EXTM3U',
+    '#EXT-X-VERSION:6', // EXT-X-MAP outside of I-frame playlists wants 6
+    `#EXT-X-TARGETDURATION:${values.targetDuration}`,
+    ...(values.type === undefined ? [] : [`#EXT-X-PLAYLIST-TYPE:${values.type}`]),
+    `#EXT-X-MEDIA-SEQUENCE:${values.mediaSequence}`,
+    `#EXT-X-DISCONTINUITY-SEQUENCE:${values.discontinuitySequence}`,
+    '',
+  ].join('\n');
+
+export const endList = '#EXT-X-ENDLIST\n';
+
+/** The URI of a segment, relative to the playlist's. */
+export const segmentUri = (segment: Segment): string =>
+  `${hourPath(segment.hour)}/${segment.offset}-${segment.length}.ts`;
+
+/** The URI of the PAT and PMT of a segment, relative to the playlist's. */
+export const tablesUri = (segment: Segment): string =>
+  `${hourPath(segment.hour)}/${segment.offset}-${segment.length}.tables.ts`;
+
+/**
+ * The segment whose PAT and PMT serve the one at `position` of a reel: the nearest before it (or itself) that follows a discontinuity,
+ * else the reel's first. It is the same for every playlist that lists the segment, so players fetch the tables once.
+ */
+export const tablesOwner = (reel: readonly Segment[], position: number): Segment => {
+  let at = position;
+  while (at > 0 && !hasFlag(reel[at] as Segment, segmentFlag.discontinuity)) at -= 1;
+  return reel[at] as Segment;
+};
+
+/** Writes segments in order and keeps what the next depends on: the neighbour before it, and the tables (EXT-X-MAP) in force. */
+export class SegmentLines {
+  #former: Segment | undefined;
+  #owner: Segment | undefined;
+  #map: string | undefined;
+
+  /** `former` is the segment before the first one listed, where the playlist goes on from it. */
+  constructor(former?: Segment) {
+    this.#former = former;
+  }
+
+  /**
+   * The lines of the segment at `position` of `reel` (all segments of its hour). `reset` is false for the first of a VOD playlist:
+   * nothing precedes it, so nothing breaks off.
+   */
+  add(reel: readonly Segment[], position: number, reset = true): string {
+    const segment = reel[position] as Segment;
+    const discontinuous = isDiscontinuous(segment, this.#former) && reset;
+    if (this.#owner?.hour !== segment.hour) this.#owner = tablesOwner(reel, position);
+    else if (hasFlag(segment, segmentFlag.discontinuity)) this.#owner = segment;
+    let lines = discontinuous ? '#EXT-X-DISCONTINUITY\n' : '';
+    // A map stays in force until the next one: after a discontinuity the old one would be wrong even for a segment with its own tables.
+    if (!hasFlag(segment, segmentFlag.tables) || (discontinuous && this.#map !== undefined)) {
+      const map = tablesUri(this.#owner);
+      if (map !== this.#map) lines += `#EXT-X-MAP:URI="${map}"\n`;
+      this.#map = map;
+    }
+    this.#former = segment;
+    const date = new Date(Math.floor(segment.startUs / 1000)).toISOString();
+    return `${lines}#EXT-X-PROGRAM-DATE-TIME:${date}\n#EXTINF:${(segment.duration / ticks).toFixed(6)},\n${segmentUri(segment)}\n`;
+  }
+}

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, beforeEach, test } from 'node:test';
+import { VolumeArchive } from '../../src/archive/archive.ts';
+import { hourPath, hourUs } from '../../src/archive/reel.ts';
+import type { Segment } from '../../src/archive/segment.ts';
+import { encodeRecord, run, segmentsOf, someHour, TemporaryVolume } from './fixtures.ts';
+
+let volume = new TemporaryVolume();
+let archive = new VolumeArchive({ files: volume.files });
+beforeEach(() => {
+  volume.remove();
+  volume = new TemporaryVolume();
+  archive = new VolumeArchive({ files: volume.files });
+});
+after(() => volume.remove());
+
+const start = someHour * hourUs;
+const partsOf = async (fromUs: number, toUs: number): Promise<Segment[]> =>
+  (await Array.fromAsync(archive.parts('cam', fromUs, toUs))).flatMap((part) => part.reel.slice(part.first, part.end));
+
+test('an empty volume has nothing and says so without an error', async () => {
+  assert.deepEqual(archive.streams(), []);
+  assert.deepEqual(archive.hours('cam', 0, Number.MAX_SAFE_INTEGER), []);
+  assert.deepEqual(await archive.reel('cam', someHour), []);
+  assert.equal(await archive.newest('cam'), undefined);
+  assert.deepEqual(await archive.ranges('cam', 0, Number.MAX_SAFE_INTEGER), []);
+});
+
+test('hours are found across days, months and years, and strangers in the tree are passed over', async () => {
+  const newYear = Date.UTC(2027, 0, 1) / 3_600_000;
+  const hours = [someHour, someHour + 14, newYear - 1, newYear, newYear + 24 * 40];
+  for (const hour of hours) volume.reel('cam', run(hour, 1));
+  volume.write('dvr/cam/2026/11/21/notes.txt', 'x');
+  volume.write('dvr/cam/2026/13/01/00.idx', 'x');
+  volume.write('dvr/cam/lost+found/01/01/00.idx', 'x');
+  assert.deepEqual(archive.hours('cam', 0, Number.MAX_SAFE_INTEGER), hours);
+  assert.deepEqual(archive.hours('cam', (someHour + 1) * hourUs, newYear * hourUs), hours.slice(1, 4));
+  assert.equal((await archive.newestReel('cam'))?.hour, hours.at(-1));
+  assert.equal((await archive.newestReel('cam', newYear))?.hour, newYear - 1);
+});
+
+test('only the branches that a range touches are read', () => {
+  for (let day = 0; day < 20; day += 1) volume.reel('cam', run(someHour + day * 24, 1));
+  const listed: string[] = [];
+  const files = {
+    ...volume.files,
+    list: (name: string) => {
+      listed.push(name);
+      return volume.files.list(name);
+    },
+  };
+  const counted = new VolumeArchive({ files });
+  assert.equal(counted.hours('cam', start, start + hourUs).length, 1);
+  assert.deepEqual(listed, ['dvr/cam', 'dvr/cam/2026', 'dvr/cam/2026/11', 'dvr/cam/2026/11/21']);
+});
+
+test('a range takes whole segments that touch it, also one that began in the hour before', async () => {
+  volume.reel('cam', segmentsOf(someHour, [{ at: 3596 }, { at: 3598, seconds: 4 }]));
+  volume.reel('cam', run(someHour + 1, 3, 2));
+  const all = await partsOf(0, start + 10 * hourUs);
+  assert.equal(all.length, 5);
+  const hour = start + hourUs;
+  assert.deepEqual(await partsOf(hour, hour + 2e6), all.slice(1, 2));
+  assert.deepEqual(await partsOf(hour, hour + 2e6 + 1), all.slice(1, 3));
+  assert.deepEqual(await partsOf(hour + 2e6, hour + 4e6), all.slice(2, 3));
+  assert.deepEqual(await partsOf(hour + 8e6, hour + 9e6), []);
+});
+
+test('ranges join neighbours over hours and part where time is missing', async () => {
+  volume.reel('cam', segmentsOf(someHour, [{ at: 3590 }, { at: 3592 }, { at: 3596 }, { at: 3598 }]));
+  volume.reel('cam', run(someHour + 1, 2));
+  assert.deepEqual(await archive.ranges('cam', 0, start + 9 * hourUs), [
+    { startUs: start + 3590e6, endUs: start + 3594e6 },
+    { startUs: start + 3596e6, endUs: start + hourUs + 4e6 },
+  ]);
+});
+
+test('an index that grows is read again, and a torn record at its end is no error', async () => {
+  const segments = run(someHour, 4);
+  volume.reel('cam', segments.slice(0, 2), encodeRecord(segments[2] as Segment).subarray(0, 50));
+  assert.deepEqual(await archive.reel('cam', someHour), segments.slice(0, 2));
+  volume.reel('cam', segments);
+  assert.deepEqual(await archive.reel('cam', someHour), segments);
+  assert.equal(await archive.reel('cam', someHour), await archive.reel('cam', someHour), 'unchanged: the same list');
+  fs.rmSync(path.join(volume.root, `dvr/cam/${hourPath(someHour)}.idx`));
+  assert.deepEqual(await archive.reel('cam', someHour), []);
+});
+
+test('what is not known durable is hidden everywhere', async () => {
+  const segments = run(someHour, 4);
+  volume.reel('cam', segments);
+  archive.showUpTo('cam', (segments[1] as Segment).startUs);
+  assert.deepEqual(await archive.reel('cam', someHour), segments.slice(0, 2));
+  assert.deepEqual(await archive.newest('cam'), segments[1]);
+  assert.equal(await archive.find('cam', someHour, 2 * 188, 188), undefined);
+  assert.deepEqual(await archive.ranges('cam', 0, start + hourUs), [{ startUs: start, endUs: start + 4e6 }]);
+  archive.showUpTo('cam', -1);
+  assert.equal(await archive.newest('cam'), undefined);
+  archive.showAll('cam');
+  assert.deepEqual(await archive.find('cam', someHour, 2 * 188, 188), segments[2]);
+});
+
+test('a segment is found by exactly its bytes', async () => {
+  volume.reel('cam', run(someHour, 3));
+  assert.equal((await archive.find('cam', someHour, 188, 188))?.sequence, 1);
+  for (const [offset, length] of [
+    [188, 187],
+    [188, 376],
+    [187, 188],
+    [0, 564],
+    [564, 188],
+    [1e15, 188],
+  ] as const)
+    assert.equal(await archive.find('cam', someHour, offset, length), undefined, `${offset}-${length}`);
+});
+
+test('the cache stays within its bound', async () => {
+  const small = new VolumeArchive({ files: volume.files, maxCachedSegments: 25 });
+  for (let hour = 0; hour < 10; hour += 1) volume.reel('cam', run(someHour + hour, 10));
+  for (let turn = 0; turn < 2; turn += 1)
+    for (let hour = 0; hour < 10; hour += 1) assert.equal((await small.reel('cam', someHour + hour)).length, 10);
+  assert.equal(small.cached, 20);
+});
+
+test('close ends reads and leaves no descriptor', async () => {
+  volume.reel('cam', run(someHour, 3));
+  const before = fs.readdirSync('/proc/self/fd').length;
+  const streams = Array.from({ length: 5 }, () => archive.read('cam', someHour, 0, 563).on('error', () => {}));
+  assert.equal(archive.reading, 5);
+  await archive.close();
+  assert.equal(archive.reading, 0);
+  assert.ok(streams.every((stream) => stream.closed));
+  assert.equal(fs.readdirSync('/proc/self/fd').length, before);
+});
