@@ -5,6 +5,8 @@
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   reelvault::registerChecksum(env, exports);
+  reelvault::registerJail(env, exports);
+  reelvault::registerUnixSocket(env, exports);
   return exports;
 }
 
