@@ -1,6 +1,9 @@
 /** The virtual machine itself: a kernel with dm-crypt boots, runs commands, and tells clearly when it cannot. */
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { missingForVm, Vm } from './vm.ts';
@@ -67,6 +70,37 @@ test('a kernel panic is told with the end of the console, and closing twice is h
   await assert.rejects(machine().run('true'), /machine ended/);
   await Promise.all([machine().close(), machine().close()]);
   await assert.rejects(machine().run('true'), /closed/);
+});
+
+/** Process ids whose command line names the folder. */
+const using = async (folder: string): Promise<string[]> => {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  return pids.filter((_, index) => lines[index]?.includes(folder));
+};
+
+test('closing leaves no process and no file', options, async () => {
+  const folder = path.dirname(machine().exchange);
+  await machine().close();
+  assert.deepEqual(await using(folder), []);
+  assert.equal(existsSync(folder), false);
+});
+
+test('a killed test leaves no machine', options, async () => {
+  const script = `const { Vm } = await import('${import.meta.dirname}/vm.ts');
+    console.log((await Vm.start({ scratchMiB: 64 })).exchange);`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const folder = path.dirname(line.toString().trim());
+  assert.ok((await using(folder)).length >= 3, 'the machine and its two file servers');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  for (let round = 0; round < 50 && (await using(folder)).length > 0; round += 1)
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.deepEqual(await using(folder), []);
+  await rm(folder, { recursive: true });
 });
 
 test('a machine that does not boot in time is told as such', options, async () => {
