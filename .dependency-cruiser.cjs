@@ -10,7 +10,7 @@ module.exports = {
     rule('archive', 'the archive stays below recorder, ingest and playback',
       { path: '^src/archive/' }, { path: '^src/(recorder|ingest|playback|backup|http|cli|auth|tls|demo|main)' }),
     rule('media', 'recorder, ingest and playback stay below http and cli',
-      { path: '^src/(recorder|ingest|playback|backup)/' }, { path: '^src/(http|cli|auth|tls|demo|main)' }),
+      { path: '^src/(recorder|ingest|playback|backup)/' }, { path: '^src/(http|cli|auth|tls|demo|daemon|supervisor|main)' }),
     rule('execa-once', 'src/exec is the only importer of execa', { path: '^src/', pathNot: '^src/exec/' }, { path: 'node_modules/execa' }),
     rule('source-not-test', 'source does not import tests', { path: '^src/' }, { path: '^test/' }),
   ],

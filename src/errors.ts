@@ -151,3 +151,21 @@ export const toReelError = (thrown: unknown): ReelError =>
         hint: 'see the log of the service',
         cause: thrown,
       });
+
+/** What `toJSON` writes, as it comes back from another process. */
+export interface WireError {
+  readonly code: string;
+  readonly expected: string;
+  readonly got: string;
+  readonly hint?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** The error of another process, as if it had been thrown here. A code that this program does not know becomes `internal`. */
+export const errorFromWire = ({ code, expected, got, hint, details = {} }: WireError): ReelError =>
+  new ReelError(code in errorTable ? (code as ErrorCode) : 'internal', {
+    expected,
+    got,
+    details,
+    ...(hint === undefined ? {} : { hint }),
+  });

@@ -23,6 +23,9 @@ const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
   REELVAULT_LOG: 'logLevel',
 };
 
+/** Facts that one part of the service hands to another, not settings. */
+const notSettings: ReadonlySet<string> = new Set(['REELVAULT_CONFINEMENT']);
+
 const numeric = new Set<string>(['commitIntervalMs', 'segmentMs', 'stagingMiB', 'ingestIdleMs'] satisfies SettingKey[]);
 const paths = new Set<string>(['state', 'runtime'] satisfies SettingKey[]);
 
@@ -82,7 +85,7 @@ export const loadSettings = (env: RawSettings, flags: RawSettings = {}): Setting
     settings = { ...settings, ...parsed };
   };
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith('REELVAULT_') || text === undefined) continue;
+    if (!name.startsWith('REELVAULT_') || notSettings.has(name) || text === undefined) continue;
     const key = variables[name];
     if (key === undefined) return refuse(name, `one of ${Object.keys(variables).join(', ')}`, 'an unknown variable');
     apply(key, text, name);

@@ -3,6 +3,9 @@ import Type, { type Static } from 'typebox';
 
 const absolutePath = (description: string) => Type.String({ pattern: '^/[^\\u0000]*$', maxLength: 4096, description });
 
+/** Also the name of a mount point and of a container's file, hence so few characters and no leading dot or dash. */
+export const volumeNamePattern = '^[a-z0-9][a-z0-9_-]{0,62}$';
+
 export const settingsSchema = Type.Object(
   {
     datapath: Type.Array(absolutePath('a top directory of the datapath'), {
@@ -21,7 +24,7 @@ export const settingsSchema = Type.Object(
     }),
     serviceUser: Type.String({ pattern: '^[a-z_][a-z0-9_-]{0,30}$', description: 'the account the daemon runs as' }),
     defaultVolume: Type.String({
-      pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
+      pattern: volumeNamePattern,
       description: 'volume of a stream that names none',
     }),
     commitIntervalMs: Type.Integer({

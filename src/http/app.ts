@@ -1,0 +1,93 @@
+/** The HTTP application, made of its areas. It opens no port: `listeners.ts` feeds it, and tests use `inject()`. */
+import { randomUUID } from 'node:crypto';
+import swagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync, LogController } from 'fastify';
+import type { BasicAuth } from '../auth/basic.ts';
+import type { TicketOffice } from '../auth/tickets.ts';
+import { type Access, guard } from './access.ts';
+import { limitBodyTime } from './body-deadline.ts';
+import { errorSchema, handleErrors, refuseBadUrl } from './error-handler.ts';
+import { healthRoutes, type PartsHealth } from './health.ts';
+import { type StreamsPart, streamRoutes } from './streams.ts';
+import { type VolumesPart, volumeRoutes } from './volumes.ts';
+
+export interface AppParams {
+  readonly logger: FastifyBaseLogger;
+  readonly auth: BasicAuth;
+  readonly tickets: TicketOffice;
+  readonly volumes: VolumesPart;
+  readonly streams: StreamsPart;
+  readonly health: PartsHealth;
+  readonly ingest: FastifyPluginAsync;
+  readonly playback: FastifyPluginAsync;
+  /** Requests that came through the admin socket. */
+  readonly local: WeakSet<object>;
+}
+
+export const apiPrefix = '/api/v1';
+
+const openapi = {
+  openapi: '3.1.0',
+  info: { title: 'reelvault', description: 'Encrypted DVR storage', version: '1' },
+  components: { securitySchemes: { admin: { type: 'http', scheme: 'basic' } } },
+  security: [{ admin: [] }],
+} as const;
+
+/** Gives every route of a plugin that knows nothing of access rules this rule. */
+const withAccess =
+  (access: Access, plugin: FastifyPluginAsync): FastifyPluginAsync =>
+  async (scope, options) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, access };
+    });
+    await plugin(scope, options);
+  };
+
+export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
+  const app = Fastify({
+    loggerInstance: params.logger,
+    // Our own line below: fastify's carries the whole URL, and a publish ticket stands in its query.
+    logController: new LogController({ disableRequestLogging: true }),
+    frameworkErrors: refuseBadUrl,
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    routerOptions: { maxParamLength: 200 },
+    ajv: { customOptions: { coerceTypes: true, removeAdditional: false, useDefaults: true } },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  handleErrors(app);
+  app.addSchema(errorSchema);
+  guard(app, { auth: params.auth, tickets: params.tickets, isLocal: (request) => params.local.has(request.raw) });
+  limitBodyTime(app);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const facts = {
+      method: request.method,
+      path: request.url.split('?', 1)[0],
+      status: reply.statusCode,
+      caller: request.caller.kind,
+    };
+    request.log.debug({ ...facts, ms: Math.round(reply.elapsedTime) }, 'request');
+  });
+
+  await app.register(swagger, {
+    openapi: openapi as never,
+    refResolver: { buildLocalReference: (json) => String(json.$id) },
+  });
+  const api: FastifyPluginAsync = async (scope) => {
+    scope.addHook('onRequest', async (_request, reply) => {
+      reply.header('cache-control', 'no-store');
+    });
+    await scope.register(volumeRoutes, { volumes: params.volumes });
+    await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
+    await scope.register(healthRoutes, { health: params.health });
+  };
+  await app.register(api, { prefix: apiPrefix });
+  await app.register(withAccess('publish', params.ingest));
+  await app.register(withAccess('open', params.playback));
+  await app.ready();
+  return app;
+};

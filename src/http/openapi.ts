@@ -1,0 +1,45 @@
+/** Writes docs/openapi.json from the routes (`npm run openapi`), or prints it. A test proves the committed file fresh. */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { FastifyPluginAsync } from 'fastify';
+import pino from 'pino';
+import { BasicAuth } from '../auth/basic.ts';
+import { hashPassword } from '../auth/password.ts';
+import { TicketOffice } from '../auth/tickets.ts';
+import { ReelError } from '../errors.ts';
+import { buildApp } from './app.ts';
+
+export const openapiFile = path.resolve(import.meta.dirname, '../../docs/openapi.json');
+
+/** The document needs the routes only: nothing behind them is ever called. */
+const absent = async (): Promise<never> => {
+  throw new ReelError('not-running', { expected: 'a running service', got: 'the application that describes it' });
+};
+const noRoutes: FastifyPluginAsync = async () => undefined;
+
+export const describeApi = async (): Promise<string> => {
+  const now = (): number => 0;
+  const account = { version: 1 as const, user: 'admin', password: await hashPassword('none') };
+  const app = await buildApp({
+    logger: pino({ level: 'silent' }),
+    auth: new BasicAuth({ account, now }),
+    tickets: new TicketOffice({ now }),
+    volumes: { list: absent, get: absent, create: absent, open: absent, lock: absent },
+    streams: { list: absent, get: absent, put: absent, delete: absent },
+    health: absent,
+    ingest: noRoutes,
+    playback: noRoutes,
+    local: new WeakSet(),
+  });
+  try {
+    return `${JSON.stringify(app.swagger(), null, 2)}\n`;
+  } finally {
+    await app.close();
+  }
+};
+
+if (import.meta.main) {
+  const text = await describeApi();
+  if (process.argv.includes('--write')) await writeFile(openapiFile, text);
+  else process.stdout.write(text);
+}

@@ -1,0 +1,141 @@
+/** /api/v1/volumes: make, open, lock and look at volumes. Passphrases come as the bytes of the body, everything else in the query. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Type, { type Static } from 'typebox';
+import { volumeNamePattern } from '../config/settings.ts';
+import { errorAnswers } from './error-handler.ts';
+import { acceptSecrets, secretOf } from './secret-body.ts';
+
+const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+export const volumeSchema = Type.Object(
+  {
+    name: Type.String(),
+    state: Type.Enum(['absent', 'creating', 'locked', 'opening', 'open', 'draining', 'locking', 'failed']),
+    container: Type.String({ description: 'path of the LUKS file' }),
+    mountPoint: Type.String(),
+    uuid: nullable(Type.String()),
+    type: nullable(Type.Enum(['luks1', 'luks2'])),
+    cipher: nullable(Type.String()),
+    engine: nullable(Type.Enum(['kernel', 'userspace'])),
+    size: nullable(Type.Integer({ description: 'bytes of the container' })),
+    keyFile: nullable(Type.String({ description: 'path, where a key file opens it' })),
+    readOnly: nullable(Type.String({ description: 'why an open volume takes no writes' })),
+    failure: nullable(Type.Object({ error: Type.Any(), nextStep: Type.String() })),
+  },
+  { $id: 'Volume' },
+);
+export type VolumeView = Static<typeof volumeSchema>;
+
+export interface CreateOptions {
+  readonly size: number;
+  readonly type: 'luks1' | 'luks2';
+  readonly engine?: 'kernel' | 'userspace';
+  readonly open: boolean;
+}
+
+/** What the routes need of the volume manager. A secret stays the caller's: it is zeroed after the call. Without one the key file is used. */
+export interface VolumesPart {
+  list(): Promise<readonly VolumeView[]>;
+  get(name: string): Promise<VolumeView>;
+  create(name: string, options: CreateOptions, secret: Buffer | undefined): Promise<VolumeView>;
+  open(name: string, secret: Buffer | undefined): Promise<VolumeView>;
+  lock(name: string, options: { readonly drain: boolean }): Promise<VolumeView>;
+}
+
+const nameParams = Type.Object({ name: Type.String({ pattern: volumeNamePattern }) });
+
+const createQuery = Type.Object(
+  {
+    size: Type.Integer({ minimum: 1, description: 'bytes of the container, in whole units of 4096' }),
+    type: Type.Enum(['luks1', 'luks2'], { default: 'luks2' }),
+    engine: Type.Optional(Type.Enum(['kernel', 'userspace'], { description: 'default: the best one that works here' })),
+    open: Type.Boolean({ default: true, description: 'leave it open' }),
+  },
+  { additionalProperties: false },
+);
+
+const secretNote =
+  'The body (application/octet-stream) is the passphrase, byte for byte. Without a body the key file of the volume is used.';
+const tags = ['volumes'];
+const consumes = ['application/octet-stream'];
+
+export const volumeRoutes: FastifyPluginAsyncTypebox<{ volumes: VolumesPart }> = async (app, { volumes }) => {
+  acceptSecrets(app);
+  app.addSchema(volumeSchema);
+  const answer = { 200: Type.Unsafe<VolumeView>(Type.Ref('Volume')), ...errorAnswers };
+
+  app.get(
+    '/volumes',
+    {
+      schema: {
+        summary: 'All volumes',
+        tags,
+        response: {
+          200: Type.Object({ volumes: Type.Array(Type.Unsafe<VolumeView>(Type.Ref('Volume'))) }),
+          ...errorAnswers,
+        },
+      },
+    },
+    async () => ({ volumes: [...(await volumes.list())] }),
+  );
+
+  app.get(
+    '/volumes/:name',
+    { schema: { summary: 'One volume', tags, params: nameParams, response: answer } },
+    (request) => volumes.get(request.params.name),
+  );
+
+  app.put(
+    '/volumes/:name',
+    {
+      schema: {
+        summary: 'Make a volume',
+        description: `${secretNote} Where the volume exists the answer is 409 and nothing is touched.`,
+        tags,
+        consumes,
+        params: nameParams,
+        querystring: createQuery,
+        response: { 201: answer[200], ...errorAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { size, type, engine, open } = request.query;
+      const options = { size, type, open, ...(engine === undefined ? {} : { engine }) };
+      return reply.status(201).send(await volumes.create(request.params.name, options, secretOf(request)));
+    },
+  );
+
+  app.post(
+    '/volumes/:name/open',
+    {
+      schema: {
+        summary: 'Open a volume',
+        description: secretNote,
+        tags,
+        consumes,
+        params: nameParams,
+        response: answer,
+      },
+    },
+    (request) => volumes.open(request.params.name, secretOf(request)),
+  );
+
+  app.post(
+    '/volumes/:name/lock',
+    {
+      schema: {
+        summary: 'Lock a volume',
+        description:
+          'Refused while the volume is in use, unless `drain` ends the recordings first; the holders are in the details.',
+        tags,
+        params: nameParams,
+        querystring: Type.Object(
+          { drain: Type.Boolean({ default: false, description: 'end the recordings of this volume first' }) },
+          { additionalProperties: false },
+        ),
+        response: answer,
+      },
+    },
+    (request) => volumes.lock(request.params.name, { drain: request.query.drain }),
+  );
+};

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { ReelError } from '../../src/errors.ts';
+import { signedIn, standIn } from './support.ts';
+
+const { app, seen } = await standIn();
+after(() => app.close());
+
+const ask = (method: 'GET' | 'PUT' | 'POST' | 'DELETE', url: string, extra: object = {}) =>
+  app.inject({ method, url, headers: signedIn, ...extra });
+const secretBody = (text: string) => ({
+  headers: { ...signedIn, 'content-type': 'application/octet-stream' },
+  payload: Buffer.from(text),
+});
+const errorOf = (response: { json: () => { error: { code: string; details: Record<string, unknown> } } }) =>
+  response.json().error;
+
+test('volumes: list and one', async () => {
+  const list = await ask('GET', '/api/v1/volumes');
+  assert.equal(list.statusCode, 200);
+  assert.equal(list.json().volumes[0].name, 'main');
+  assert.equal(list.headers['cache-control'], 'no-store');
+  assert.equal((await ask('GET', '/api/v1/volumes/main')).json().uuid, '8a2f4c1e-0000-4000-8000-000000000001');
+  assert.equal((await ask('GET', '/api/v1/volumes/none')).statusCode, 404);
+});
+
+test('volumes: create takes the passphrase from the body, the rest from the query, and zeroes the passphrase', async () => {
+  seen.calls.length = 0;
+  seen.secrets.length = 0;
+  const url = '/api/v1/volumes/main?size=1073741824&type=luks1&engine=userspace&open=false';
+  const made = await ask('PUT', url, secretBody('marked-phrase'));
+  assert.equal(made.statusCode, 201, made.body);
+  const options = { size: 1073741824, type: 'luks1', engine: 'userspace', open: false };
+  assert.deepEqual(seen.calls, [{ call: 'create', name: 'main', options, secret: 'marked-phrase' }]);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(
+    seen.secrets[0]?.every((byte) => byte === 0),
+    'the passphrase is still in memory',
+  );
+});
+
+test('volumes: without a body the key file is used', async () => {
+  seen.calls.length = 0;
+  assert.equal((await ask('PUT', '/api/v1/volumes/main?size=1073741824')).statusCode, 201);
+  assert.equal((await ask('POST', '/api/v1/volumes/main/open')).statusCode, 200);
+  assert.deepEqual(seen.calls, [
+    { call: 'create', name: 'main', options: { size: 1073741824, type: 'luks2', open: true } },
+    { call: 'open', name: 'main' },
+  ]);
+});
+
+test('volumes: lock hands on drain', async () => {
+  seen.calls.length = 0;
+  await ask('POST', '/api/v1/volumes/main/lock');
+  const drained = await ask('POST', '/api/v1/volumes/main/lock?drain=true');
+  assert.equal(drained.json().state, 'locked');
+  assert.deepEqual(
+    seen.calls.map((call) => call.options),
+    [{ drain: false }, { drain: true }],
+  );
+});
+
+const refused: [
+  title: string,
+  method: 'GET' | 'PUT' | 'POST',
+  url: string,
+  extra: object,
+  status: number,
+  code: string,
+][] = [
+  ['a name with a path', 'GET', '/api/v1/volumes/..%2Fetc', {}, 400, 'invalid-argument'],
+  ['a name that is none', 'PUT', '/api/v1/volumes/UPPER?size=1073741824', {}, 400, 'invalid-argument'],
+  ['no size', 'PUT', '/api/v1/volumes/x', {}, 400, 'invalid-argument'],
+  ['a size that is no number', 'PUT', '/api/v1/volumes/x?size=1g', {}, 400, 'invalid-argument'],
+  ['an unknown option', 'PUT', '/api/v1/volumes/x?size=1073741824&passphrase=abc', {}, 400, 'invalid-argument'],
+  ['an unknown option of lock', 'POST', '/api/v1/volumes/x/lock?force=true', {}, 400, 'invalid-argument'],
+  ['an empty passphrase', 'POST', '/api/v1/volumes/x/open', secretBody(''), 400, 'invalid-argument'],
+  [
+    'a passphrase as JSON',
+    'POST',
+    '/api/v1/volumes/x/open',
+    { payload: { passphrase: 'abc' } },
+    400,
+    'invalid-argument',
+  ],
+  [
+    'a passphrase too long',
+    'POST',
+    '/api/v1/volumes/x/open',
+    secretBody('x'.repeat(64 * 1024 + 1)),
+    413,
+    'body-too-large',
+  ],
+  [
+    'another media type',
+    'POST',
+    '/api/v1/volumes/x/open',
+    { headers: { ...signedIn, 'content-type': 'image/png' }, payload: 'x' },
+    415,
+    'media-type',
+  ],
+  ['a stream of a reserved name', 'PUT', '/api/v1/streams/api', { payload: {} }, 400, 'invalid-argument'],
+  ['an unknown stream setting', 'PUT', '/api/v1/streams/x', { payload: { colour: 1 } }, 400, 'invalid-argument'],
+  [
+    'a segment length out of bounds',
+    'PUT',
+    '/api/v1/streams/x',
+    { payload: { segmentMs: 1 } },
+    400,
+    'invalid-argument',
+  ],
+  [
+    'broken JSON',
+    'PUT',
+    '/api/v1/streams/x',
+    { headers: { ...signedIn, 'content-type': 'application/json' }, payload: '{"marked' },
+    400,
+    'invalid-argument',
+  ],
+  ['a ticket that lives too long', 'POST', '/api/v1/streams/x/tickets?lifeSeconds=100000', {}, 400, 'invalid-argument'],
+];
+for (const [title, method, url, extra, status, code] of refused) {
+  test(`refused: ${title}`, async () => {
+    const response = await ask(method, url, extra);
+    assert.equal(response.statusCode, status, response.body);
+    const error = errorOf(response);
+    assert.equal(error.code, code);
+    assert.equal(response.headers['x-request-id'], (error as unknown as { requestId: string }).requestId);
+    assert.equal(response.body.includes('marked'), false);
+  });
+}
+
+test('streams: list, one, change, delete', async () => {
+  assert.equal((await ask('GET', '/api/v1/streams')).json().streams[0].name, 'cam');
+  assert.equal((await ask('GET', '/api/v1/streams/cam')).json().segmentMs, 4000);
+  const changed = await ask('PUT', '/api/v1/streams/cam', { payload: { segmentMs: 2000, evidence: true } });
+  assert.deepEqual(changed.json(), {
+    name: 'cam',
+    volume: 'main',
+    segmentMs: 2000,
+    evidence: true,
+    recording: false,
+    failure: null,
+  });
+  assert.equal((await ask('DELETE', '/api/v1/streams/cam')).statusCode, 204);
+});
+
+test('the error of a part reaches the admin whole, with status and details', async () => {
+  const busy = new ReelError('volume-busy', {
+    expected: 'an unused volume',
+    got: 'one in use',
+    details: { holders: [{ pid: 7 }] },
+  });
+  const other = await standIn({
+    volumes: {
+      lock: async () => {
+        throw busy;
+      },
+    },
+  });
+  const response = await other.app.inject({ method: 'POST', url: '/api/v1/volumes/main/lock', headers: signedIn });
+  assert.equal(response.statusCode, 409);
+  assert.deepEqual(errorOf(response).details, { holders: [{ pid: 7 }] });
+  await other.app.close();
+});

@@ -1,0 +1,122 @@
+/** The application with its real rules and stand-ins for what lies behind the routes, which records what reaches it. */
+import { Writable } from 'node:stream';
+import type { FastifyPluginAsync } from 'fastify';
+import pino from 'pino';
+import { BasicAuth } from '../../src/auth/basic.ts';
+import { hashPassword } from '../../src/auth/password.ts';
+import { TicketOffice } from '../../src/auth/tickets.ts';
+import { ReelError } from '../../src/errors.ts';
+import { buildApp } from '../../src/http/app.ts';
+import type { StreamView } from '../../src/http/streams.ts';
+import type { CreateOptions, VolumesPart, VolumeView } from '../../src/http/volumes.ts';
+
+export const password = 'marked-password-7461';
+export const signedIn = { authorization: `Basic ${Buffer.from(`admin:${password}`).toString('base64')}` };
+const account = { version: 1 as const, user: 'admin', password: await hashPassword(password) };
+
+export const volume = (name: string, changes: Partial<VolumeView> = {}): VolumeView => ({
+  name,
+  state: 'open',
+  container: `/storage/containers/${name}.luks`,
+  mountPoint: `/mount/${name}`,
+  uuid: '8a2f4c1e-0000-4000-8000-000000000001',
+  type: 'luks2',
+  cipher: 'aes-xts-plain64',
+  engine: 'userspace',
+  size: 1 << 30,
+  keyFile: null,
+  readOnly: null,
+  failure: null,
+  ...changes,
+});
+
+export interface Seen {
+  readonly calls: { call: string; name: string; options?: unknown; secret?: string }[];
+  /** The very buffers that reached the volume manager. */
+  readonly secrets: Buffer[];
+}
+
+export const standIn = async (changes: { volumes?: Partial<VolumesPart>; attempts?: number } = {}) => {
+  const seen: Seen = { calls: [], secrets: [] };
+  const note = (call: string, name: string, options?: unknown, secret?: Buffer): void => {
+    if (secret !== undefined) seen.secrets.push(secret);
+    seen.calls.push({
+      call,
+      name,
+      ...(options === undefined ? {} : { options }),
+      ...(secret === undefined ? {} : { secret: secret.toString('latin1') }),
+    });
+  };
+  const volumes: VolumesPart = {
+    list: async () => [volume('main')],
+    get: async (name) => {
+      if (name === 'main') return volume(name);
+      throw new ReelError('not-found', { expected: 'a volume', got: name });
+    },
+    create: async (name, options: CreateOptions, secret) => {
+      note('create', name, options, secret);
+      return volume(name);
+    },
+    open: async (name, secret) => {
+      note('open', name, undefined, secret);
+      return volume(name);
+    },
+    lock: async (name, options) => {
+      note('lock', name, options);
+      return volume(name, { state: 'locked' });
+    },
+    ...changes.volumes,
+  };
+  const stream = (name: string): StreamView => ({
+    name,
+    volume: 'main',
+    segmentMs: 4000,
+    evidence: false,
+    recording: false,
+    failure: null,
+  });
+  const streams = {
+    list: async () => [stream('cam')],
+    get: async (name: string) => stream(name),
+    put: async (name: string, change: object) => ({ ...stream(name), ...change }),
+    delete: async (name: string) => note('delete', name),
+  };
+  const ingest: FastifyPluginAsync = async (scope) => {
+    scope.put('/ingest/:stream', async (request) => ({ caller: request.caller }));
+  };
+  const playback: FastifyPluginAsync = async (scope) => {
+    scope.get('/:stream/index.m3u8', async () => '#EXTM3U');
+    scope.get('/:stream/broken.ts', async () => {
+      throw new ReelError('io-error', {
+        expected: 'to read /mount/main/dvr/x.ts',
+        got: 'EIO',
+        details: { path: '/mount/main' },
+      });
+    });
+    scope.get('/:stream/defect.ts', async () => {
+      throw new Error('ENOENT /srv/secret-place/file');
+    });
+  };
+  const lines: string[] = [];
+  const local = new WeakSet<object>();
+  const app = await buildApp({
+    logger: pino(
+      { level: 'trace' },
+      new Writable({
+        write: (chunk: Buffer, _encoding, done) => {
+          lines.push(chunk.toString());
+          done();
+        },
+      }),
+    ),
+    auth: new BasicAuth({ account, now: Date.now, attempts: changes.attempts ?? 1000 }),
+    tickets: new TicketOffice({ now: Date.now }),
+    volumes,
+    streams,
+    health: async () => ({ helper: { up: true, details: { pid: 4711 } }, writer: { up: false, details: {} } }),
+    ingest,
+    playback,
+    local,
+  });
+  return { app, seen, lines, local };
+};
