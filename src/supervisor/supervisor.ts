@@ -1,0 +1,143 @@
+/**
+ * Keeps the helper (root) and the daemon (service user, confined by the launcher) running. Volumes are no children of it: they stay open
+ * and mounted when it ends, however it ends. Started without root it runs the daemon alone, for a helper that something else started.
+ */
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import type { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureAdmin } from '../auth/admin-store.ts';
+import { settingsToEnvironment } from '../config/load.ts';
+import type { Settings } from '../config/settings.ts';
+import { answersOn } from '../config/unix-socket.ts';
+import { ReelError } from '../errors.ts';
+import { systemPath } from '../exec/environment.ts';
+import { prepareDirectories } from './directories.ts';
+import { Part, type PartEvent, type ReadyLine } from './part.ts';
+import { ensureServiceUser } from './service-user.ts';
+
+export interface SupervisorParams {
+  readonly settings: Settings;
+  /** Where the logs of the parts go. */
+  readonly log: Writable;
+  readonly onEvent: (event: PartEvent) => void;
+}
+
+export interface Started {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly certificateFile: string;
+  readonly fingerprint: string;
+  readonly user: string;
+  /** Only when this start made the account: it is kept nowhere. */
+  readonly password?: string;
+}
+
+const programRoot = path.resolve(import.meta.dirname, '../..');
+const backoff = { first: 250, longest: 10_000, soon: 10_000 };
+const readyTimeoutMs = 60_000;
+/** A daemon whose supervisor was killed ends by itself; this long the next start waits for that. */
+const formerDaemonMs = 15_000;
+
+export class Supervisor {
+  readonly #params: SupervisorParams;
+  readonly #parts: Part[] = [];
+  #stopping: Promise<void> | undefined;
+  #waitingFor: string | undefined;
+
+  constructor(params: SupervisorParams) {
+    this.#params = params;
+  }
+
+  /** Resolves when the daemon answers. Whatever was started is stopped again when this fails. */
+  async start(): Promise<Started> {
+    const { settings } = this.#params;
+    const root = process.getuid?.() === 0;
+    const service = root ? await ensureServiceUser(settings.serviceUser) : undefined;
+    if (service !== undefined) await prepareDirectories(settings, service);
+    await this.#awaitFormerDaemon();
+    const admin = await ensureAdmin(settings.state, service);
+    try {
+      if (root) await this.#launch('helper', process.execPath, [path.join(programRoot, 'src/helper/main.ts')]);
+      const ready = await this.#launchDaemon(root);
+      const text = (name: string): string => String(ready[name]);
+      return { url: text('url'), certificateFile: text('certificateFile'), fingerprint: text('fingerprint'), ...admin };
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Process ids of the running parts, by name. */
+  get pids(): Readonly<Record<string, number | undefined>> {
+    return Object.fromEntries(this.#parts.map((part) => [part.name, part.pid]));
+  }
+
+  /** What a stop is waiting for now, in words. */
+  get waitingFor(): string | undefined {
+    return this.#waitingFor;
+  }
+
+  /**
+   * The daemon first: it takes no new publishers, lets every session end with all of it durable, and closes. Then the helper. A part that
+   * has not ended after 60 s is killed; what was acknowledged is on disk by then in any case. Idempotent.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** Ends the parts at once. What was acknowledged is on disk; what was not is lost. */
+  async kill(): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.stop(0)));
+  }
+
+  async #stop(): Promise<void> {
+    for (const part of this.#parts.toReversed()) {
+      this.#waitingFor = `the ${part.name} (process ${part.pid ?? 'none'}) to end`;
+      await part.stop(60_000);
+    }
+    this.#waitingFor = undefined;
+  }
+
+  async #launchDaemon(root: boolean): Promise<ReadyLine> {
+    const command = [process.execPath, path.join(programRoot, 'src/main.ts')];
+    if (!root) return this.#launch('daemon', process.execPath, command.slice(1));
+    const { datapath, state, runtime, serviceUser } = this.#params.settings;
+    const launcher = path.join(programRoot, 'build/Release/launcher');
+    const writable = [...datapath, state, runtime].flatMap((directory) => ['--rw', directory]);
+    const readable = [programRoot, path.dirname(process.execPath)].flatMap((directory) => ['--ro', directory]);
+    const mounts = datapath.flatMap((directory) => ['--detach-mounts', directory]);
+    const confinement = ['--user', serviceUser, ...readable, ...writable, ...mounts, '--chdir', state];
+    return this.#launch('daemon', launcher, [...confinement, '--', ...command]);
+  }
+
+  async #launch(name: string, command: string, args: readonly string[]): Promise<ReadyLine> {
+    await access(command).catch((cause: unknown) => {
+      const hint = `run 'npm run bootstrap' in ${programRoot}`;
+      throw new ReelError('command-missing', { expected: `the program ${command}`, got: 'no such file', hint, cause });
+    });
+    if (this.#stopping !== undefined)
+      throw new ReelError('not-running', { expected: 'to start', got: 'the order to stop' });
+    const { settings, log, onEvent } = this.#params;
+    const env = { PATH: systemPath, LC_ALL: 'C', ...settingsToEnvironment(settings) };
+    const part = new Part({ name, command, args, env, cwd: '/', log, onEvent, backoff, readyTimeoutMs });
+    this.#parts.push(part);
+    return part.start();
+  }
+
+  /** Throws `already-exists` when another service has the same directories. */
+  async #awaitFormerDaemon(): Promise<void> {
+    const socket = path.join(this.#params.settings.runtime, 'admin.sock');
+    const deadline = performance.now() + formerDaemonMs;
+    while (await answersOn(socket)) {
+      if (performance.now() > deadline) {
+        throw new ReelError('already-exists', {
+          expected: `nobody on ${socket}`,
+          got: 'a service that is running already',
+        });
+      }
+      await sleep(100);
+    }
+  }
+}
