@@ -1,0 +1,72 @@
+/** Talks to the running service through its admin socket. */
+import http from 'node:http';
+import path from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { errorFromWire, ReelError, type WireError } from '../errors.ts';
+
+export interface AdminClientParams {
+  readonly runtime: string;
+}
+
+const unreachable = (socket: string, cause: NodeJS.ErrnoException): ReelError => {
+  if (cause.code === 'EACCES') {
+    const hint = 'only root and the service user may use it';
+    return new ReelError('forbidden', { expected: `access to ${socket}`, got: 'EACCES', hint, cause });
+  }
+  return new ReelError('not-running', {
+    expected: `the service on ${socket}`,
+    got: cause.code ?? cause.message,
+    hint: 'start it with `reelvault serve`, or name its directory with --runtime',
+    cause,
+  });
+};
+
+export class AdminClient {
+  readonly #socket: string;
+
+  constructor(params: AdminClientParams) {
+    this.#socket = path.join(params.runtime, 'admin.sock');
+  }
+
+  get<T>(url: string): Promise<T> {
+    return this.#call('GET', url);
+  }
+
+  /** `secret` stays the caller's, who zeroes it. */
+  put<T>(url: string, secret?: Buffer): Promise<T> {
+    return this.#call('PUT', url, secret);
+  }
+
+  post<T>(url: string, secret?: Buffer): Promise<T> {
+    return this.#call('POST', url, secret);
+  }
+
+  async #call<T>(method: string, url: string, secret?: Buffer): Promise<T> {
+    const headers =
+      secret === undefined ? {} : { 'content-type': 'application/octet-stream', 'content-length': secret.length };
+    const request = http.request({ socketPath: this.#socket, method, path: `/api/v1${url}`, headers, agent: false });
+    const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      request.once('response', resolve);
+      request.once('error', (error) => reject(unreachable(this.#socket, error)));
+      request.end(secret);
+    });
+    const text = (await buffer(answer)).toString('utf8');
+    const body = parse(text);
+    if ((answer.statusCode ?? 500) < 400) return body as T;
+    const { error } = (body ?? {}) as { error?: WireError };
+    if (error !== undefined) throw errorFromWire(error);
+    throw new ReelError('internal', { expected: 'an answer of the service', got: `status ${answer.statusCode ?? 0}` });
+  }
+}
+
+const parse = (text: string): unknown => {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch (cause) {
+    throw new ReelError('internal', {
+      expected: 'JSON from the service',
+      got: `${text.length} bytes of something else`,
+      cause,
+    });
+  }
+};

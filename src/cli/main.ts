@@ -1,0 +1,47 @@
+/** The command line. Verbs are one file each; exit codes are those of the error table. */
+import { Command } from 'commander';
+import { report } from './output.ts';
+import { serve } from './serve.ts';
+import { status } from './status.ts';
+import { streamList } from './stream-list.ts';
+import { volumeCreate } from './volume-create.ts';
+import { volumeList } from './volume-list.ts';
+import { volumeLock } from './volume-lock.ts';
+import { volumeOpen } from './volume-open.ts';
+
+const program = new Command('reelvault')
+  .description('encrypted DVR storage')
+  .option('--json', 'print JSON, one object a line')
+  .option('--runtime <directory>', 'runtime directory of the service (REELVAULT_RUNTIME)')
+  .showHelpAfterError('(see reelvault --help)')
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 done, 1 defect, 2 bad request, 3 not allowed or wrong key, 4 not found, 5 state forbids it, 6 damaged data,
+7 no space or memory, 8 not available now. The codes of errors are in docs/errors.md.
+
+Examples:
+  reelvault serve
+  reelvault volume create main --size 500G
+  reelvault volume list --json`,
+  );
+
+serve(program);
+status(program);
+const volume = program.command('volume').description('make, open, lock and list volumes');
+for (const verb of [volumeCreate, volumeOpen, volumeLock, volumeList]) verb(volume);
+const stream = program.command('stream').description('look at streams');
+streamList(stream);
+
+/** Commander would end the process itself; its subcommands take this over only when each is told. */
+const overrideExits = (command: Command): void => {
+  command.exitOverride();
+  for (const child of command.commands) overrideExits(child);
+};
+overrideExits(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error, process.argv.includes('--json'));
+}

@@ -1,0 +1,55 @@
+/** What the verbs print: JSON as one line, or text for people. Errors go to stderr, with the exit code of the table. */
+import { CommanderError } from 'commander';
+import { toReelError } from '../errors.ts';
+
+export interface OutputOptions {
+  readonly json?: boolean;
+}
+
+export const print = (options: OutputOptions, value: unknown, text: string): void => {
+  process.stdout.write(options.json === true ? `${JSON.stringify(value)}\n` : `${text}\n`);
+};
+
+/** Columns as wide as their widest cell. */
+export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+};
+
+const units = ['', 'K', 'M', 'G', 'T'];
+
+/** `1.5 GiB` */
+export const formatBytes = (bytes: number): string => {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${Number(value.toFixed(1))} ${units[unit] === '' ? 'B' : `${units[unit]}iB`}`;
+};
+
+/** Prints the error and returns the exit code. Commander has printed its own errors already. */
+export const report = (thrown: unknown, json: boolean): number => {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+  const error = toReelError(thrown);
+  if (json) process.stderr.write(`${JSON.stringify({ error: error.toJSON() })}\n`);
+  else
+    process.stderr.write(`reelvault: ${error.row.text} (${error.code})\n${error.message}\n${holders(error.details)}`);
+  return error.row.exit;
+};
+
+/** Who holds a volume is what an admin needs next, so it is told here too and not only in JSON. */
+const holders = (details: Readonly<Record<string, unknown>>): string => {
+  if (!Array.isArray(details.holders)) return '';
+  const lines = details.holders as { pid: number; command: string; how: string; path: string }[];
+  return lines.map((holder) => `  ${holder.pid} ${holder.command}: ${holder.how} ${holder.path}\n`).join('');
+};

@@ -1,0 +1,97 @@
+/** Passphrases, as bytes that the caller zeroes: from a file or descriptor, from standard input, or typed without echo. Never from argv. */
+import { readFile } from 'node:fs/promises';
+import type { ReadStream } from 'node:tty';
+import { ReelError } from '../errors.ts';
+
+const newline = 0x0a;
+const maxBytes = 64 * 1024;
+
+/** All of standard input; the pieces are zeroed. */
+const readAll = async (input: AsyncIterable<Buffer>): Promise<Buffer> => {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const piece of input) {
+      pieces.push(piece);
+      size += piece.length;
+      if (size > maxBytes) break;
+    }
+    return Buffer.concat(pieces);
+  } finally {
+    for (const piece of pieces) piece.fill(0);
+  }
+};
+
+const check = (secret: Buffer, where: string): Buffer => {
+  if (secret.length > 0 && secret.length <= maxBytes) return secret;
+  secret.fill(0);
+  throw new ReelError('invalid-argument', {
+    expected: `a passphrase of 1 to ${maxBytes} bytes from ${where}`,
+    got: secret.length === 0 ? 'nothing' : 'more',
+  });
+};
+
+/**
+ * `-` is standard input without its last line end (so that `echo` works); a file is taken byte for byte, line ends included, as
+ * `cryptsetup --key-file` does. `/dev/fd/3` is descriptor 3.
+ */
+export const readSecret = async (source: string, stdin: AsyncIterable<Buffer> = process.stdin): Promise<Buffer> => {
+  if (source === '-') {
+    const all = await readAll(stdin);
+    return check(all.at(-1) === newline ? all.subarray(0, -1) : all, 'standard input');
+  }
+  try {
+    return check(await readFile(source), source);
+  } catch (cause) {
+    if (cause instanceof ReelError) throw cause;
+    const got = (cause as NodeJS.ErrnoException).code ?? 'a file that cannot be read';
+    throw new ReelError('invalid-argument', { expected: `a passphrase in ${source}`, got, cause });
+  }
+};
+
+/** Asks at the terminal without echo. Enter ends, backspace and Ctrl-U correct, Ctrl-C and Ctrl-D give up. */
+export const askSecret = async (prompt: string, input: ReadStream, output: NodeJS.WritableStream): Promise<Buffer> => {
+  const typed = Buffer.alloc(1024);
+  let length = 0;
+  output.write(prompt);
+  input.setRawMode(true);
+  try {
+    for await (const piece of input.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      const bytes = [...piece];
+      piece.fill(0);
+      for (const byte of bytes) {
+        if (byte === 0x0d || byte === newline) return check(Buffer.from(typed.subarray(0, length)), 'the terminal');
+        if (byte === 0x03 || byte === 0x04)
+          throw new ReelError('invalid-argument', { expected: 'a passphrase', got: 'an end' });
+        if (byte === 0x15) length = 0;
+        else if (byte === 0x7f || byte === 0x08) length = erase(typed, length);
+        else if (length < typed.length) typed[length++] = byte;
+      }
+    }
+    throw new ReelError('invalid-argument', { expected: 'a passphrase', got: 'the end of the terminal' });
+  } finally {
+    typed.fill(0);
+    input.setRawMode(false);
+    input.pause();
+    output.write('\n');
+  }
+};
+
+/** Length without the last character: a character of UTF-8 is one byte that does not begin with the bits 10, and those after it. */
+const erase = (typed: Buffer, length: number): number => {
+  let end = length - 1;
+  while (end > 0 && ((typed[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return Math.max(end, 0);
+};
+
+/** The passphrase that the options name: a file, the terminal, or none (`undefined`: the volume's key file is used). */
+export const secretFrom = async (options: { passphraseFile?: string; ask?: boolean }): Promise<Buffer | undefined> => {
+  if (options.passphraseFile !== undefined) return readSecret(options.passphraseFile);
+  if (options.ask !== true) return undefined;
+  if (process.stdin.isTTY) return askSecret('Passphrase: ', process.stdin, process.stderr);
+  throw new ReelError('invalid-argument', {
+    expected: 'a terminal to ask at',
+    got: 'none',
+    hint: 'use --passphrase-file - to read it from standard input',
+  });
+};

@@ -1,0 +1,85 @@
+/** `reelvault serve`: runs the service until it is told to stop. */
+import type { Command } from 'commander';
+import { loadSettings } from '../config/load.ts';
+import type { PartEvent } from '../supervisor/part.ts';
+import { type Started, Supervisor } from '../supervisor/supervisor.ts';
+import type { GlobalOptions } from './global-options.ts';
+
+interface Options extends GlobalOptions {
+  readonly datapath?: string;
+  readonly state?: string;
+  readonly listen?: string;
+}
+
+const inWords = (event: PartEvent): string => {
+  if (event.event === 'started') return `${event.part}: started, process ${event.pid}`;
+  const what = event.event === 'died' ? 'ended unexpectedly' : 'could not start';
+  return `${event.part}: ${what}: ${event.how}; again in ${event.againInMs} ms`;
+};
+
+const welcome = (started: Started): string => {
+  const login =
+    started.password === undefined
+      ? `sign in as ${started.user}`
+      : `sign in as ${started.user} with ${started.password}  (shown this once; only its hash is kept)`;
+  return `reelvault is ready at ${started.url}/\n${login}\ncertificate: ${started.certificateFile}\n  SHA-256 ${started.fingerprint}`;
+};
+
+/** First signal: a graceful stop. Second: what it waits for. Third: the end at once. */
+const stopOnSignals = (supervisor: Supervisor, say: (event: object, text: string) => void): Promise<void> =>
+  new Promise((resolve, reject) => {
+    let signals = 0;
+    const onSignal = (): void => {
+      signals += 1;
+      if (signals === 1) {
+        say({ event: 'stopping' }, 'stopping: sessions end, then the service; volumes stay open');
+        supervisor.stop().then(resolve, reject);
+      } else if (signals === 2) {
+        const waitingFor = supervisor.waitingFor ?? 'the last process to end';
+        say(
+          { event: 'waiting', waitingFor },
+          `waiting for ${waitingFor}; once more kills it: bytes not yet acknowledged are lost then`,
+        );
+      } else supervisor.kill().catch(reject);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  });
+
+export const serve = (parent: Command): void => {
+  parent
+    .command('serve')
+    .description('run the service until SIGINT or SIGTERM')
+    .option('--datapath <dirs>', 'directories of containers and mount points, colon between them (REELVAULT_DATAPATH)')
+    .option('--state <directory>', 'settings, account and certificate (REELVAULT_STATE)')
+    .option('--listen <host:port>', 'where HTTPS listens (REELVAULT_LISTEN)')
+    .addHelpText(
+      'after',
+      `
+As root it makes the service user and the directories, and runs the privileged helper and the confined daemon.
+Without root it runs the daemon alone and uses a helper that is there already.
+
+Examples:
+  reelvault serve
+  REELVAULT_DATAPATH=/srv/reels reelvault serve --listen 0.0.0.0:8443`,
+    )
+    .action(async (_local: object, command: Command) => {
+      const { datapath, state, listen, runtime, json } = command.optsWithGlobals<Options>();
+      const flags = Object.entries({ datapath, state, listen, runtime }).filter(([, value]) => value !== undefined);
+      const settings = loadSettings(process.env, Object.fromEntries(flags));
+      const say = (event: object, text: string): void => {
+        process.stdout.write(json === true ? `${JSON.stringify(event)}\n` : `${text}\n`);
+      };
+      const supervisor = new Supervisor({
+        settings,
+        log: process.stderr,
+        onEvent: (event) => say(event, inWords(event)),
+      });
+      const stopped = stopOnSignals(supervisor, say);
+      const started = await supervisor.start();
+      say({ event: 'ready', ...started }, welcome(started));
+      await stopped;
+      say({ event: 'stopped' }, 'stopped');
+      // The signal handlers would keep the process.
+      process.exit();
+    });
+};

@@ -1,0 +1,25 @@
+/** `reelvault stream list`. */
+import type { Command } from 'commander';
+import type { StreamView } from '../http/streams.ts';
+import { clientOf, type GlobalOptions } from './global-options.ts';
+import { print, table } from './output.ts';
+
+const row = (stream: StreamView): string[] => [
+  stream.name,
+  stream.recording ? 'recording' : 'idle',
+  stream.volume,
+  `${stream.segmentMs} ms`,
+  stream.evidence ? 'yes' : 'no',
+];
+
+export const streamList = (parent: Command): void => {
+  parent
+    .command('list')
+    .description('all streams and whether they are being recorded')
+    .addHelpText('after', '\nExample:\n  reelvault stream list --json')
+    .action(async (_local: object, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const answer = await clientOf(options).get<{ streams: StreamView[] }>('/streams');
+      print(options, answer, table(['NAME', 'STATE', 'VOLUME', 'SEGMENT', 'EVIDENCE'], answer.streams.map(row)));
+    });
+};

@@ -1,0 +1,28 @@
+/** `reelvault volume list`. */
+import type { Command } from 'commander';
+import type { VolumeView } from '../http/volumes.ts';
+import { clientOf, type GlobalOptions } from './global-options.ts';
+import { formatBytes, print, table } from './output.ts';
+
+const row = (volume: VolumeView): string[] => [
+  volume.name,
+  volume.state,
+  volume.size === null ? '' : formatBytes(volume.size),
+  volume.type ?? '',
+  volume.engine ?? '',
+  volume.mountPoint,
+  volume.readOnly ?? volume.failure?.nextStep ?? '',
+];
+
+export const volumeList = (parent: Command): void => {
+  parent
+    .command('list')
+    .description('all volumes and their states')
+    .addHelpText('after', '\nExample:\n  reelvault volume list --json')
+    .action(async (_local: object, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const answer = await clientOf(options).get<{ volumes: VolumeView[] }>('/volumes');
+      const head = ['NAME', 'STATE', 'SIZE', 'TYPE', 'ENGINE', 'MOUNT POINT', 'NOTE'];
+      print(options, answer, table(head, answer.volumes.map(row)));
+    });
+};

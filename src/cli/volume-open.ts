@@ -1,0 +1,43 @@
+/** `reelvault volume open`. */
+import type { Command } from 'commander';
+import type { VolumeView } from '../http/volumes.ts';
+import { clientOf, type GlobalOptions } from './global-options.ts';
+import { print } from './output.ts';
+import { secretFrom } from './secret.ts';
+
+interface Options extends GlobalOptions {
+  readonly passphraseFile?: string;
+  readonly ask?: boolean;
+}
+
+export const volumeOpen = (parent: Command): void => {
+  parent
+    .command('open <name>')
+    .description('open and mount a volume')
+    .option('--passphrase-file <file>', 'the passphrase is the bytes of this file; - is standard input')
+    .option('--ask', 'ask for the passphrase')
+    .addHelpText(
+      'after',
+      `
+Without either option the key file of the volume is used.
+
+Examples:
+  reelvault volume open main
+  reelvault volume open main --ask
+  reelvault volume open main --passphrase-file /dev/fd/3 3< secret`,
+    )
+    .action(async (name: string, _local: object, command: Command) => {
+      const options = command.optsWithGlobals<Options>();
+      const secret = await secretFrom(options);
+      try {
+        const volume = await clientOf(options).post<VolumeView>(`/volumes/${encodeURIComponent(name)}/open`, secret);
+        print(
+          options,
+          volume,
+          `${volume.name}: ${volume.state} at ${volume.mountPoint} (${volume.engine ?? 'no engine'})`,
+        );
+      } finally {
+        secret?.fill(0);
+      }
+    });
+};
