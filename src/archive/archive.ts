@@ -174,5 +174,5 @@ export class VolumeArchive {
   }
 
   readonly #list = (path: string): readonly string[] =>
-    whenMissing(() => this.files.list(path), []).map(({ name }) => name);
+    whenMissing(() => this.files.readdir(path), []).map(({ name }) => name);
 }

@@ -10,8 +10,8 @@ const checkedBytes = 92;
 const checks = (block: Buffer): boolean => crc32c(block.subarray(0, checkedBytes)) === block.readUInt32LE(checkedBytes);
 
 /**
- * The segments of an index, in order, up to the first record that does not hold: its CRC is wrong, it does not follow the one before, or
- * it names bytes beyond `reelBytes` (I1). `archive-damaged` where the header is not that of the hour's index.
+ * The segments of an index, in order, without the records that do not hold (I1): the CRC is wrong, they overlap the one before, or they
+ * name bytes beyond `reelBytes`. A torn tail is no error. `archive-damaged` where the header is not that of the hour's index.
  */
 export const decodeSegments = (bytes: Buffer, hour: number, reelBytes: number): Segment[] => {
   const head = bytes.subarray(0, recordBytes);
@@ -33,7 +33,7 @@ export const decodeSegments = (bytes: Buffer, hour: number, reelBytes: number): 
     const block = bytes.subarray(at, at + recordBytes);
     const offset = Number(block.readBigUInt64LE(0));
     const length = block.readUInt32LE(8);
-    if (!checks(block) || offset < next || length === 0 || offset + length > reelBytes) break;
+    if (!checks(block) || offset < next || length === 0 || offset + length > reelBytes) continue;
     next = offset + length;
     segments.push({
       hour,

@@ -5,12 +5,13 @@ import { after, beforeEach, test } from 'node:test';
 import { VolumeArchive } from '../../src/archive/archive.ts';
 import { hourPath, hourUs } from '../../src/archive/reel.ts';
 import type { Segment } from '../../src/archive/segment.ts';
+import { Jail } from '../../src/datapath/jail.ts';
 import { encodeRecord, run, segmentsOf, someHour, TemporaryVolume } from './fixtures.ts';
 
 let volume = new TemporaryVolume();
 let archive = new VolumeArchive({ files: volume.files });
-beforeEach(() => {
-  volume.remove();
+beforeEach(async () => {
+  await volume.remove();
   volume = new TemporaryVolume();
   archive = new VolumeArchive({ files: volume.files });
 });
@@ -44,13 +45,13 @@ test('hours are found across days, months and years, and strangers in the tree a
 test('only the branches that a range touches are read', () => {
   for (let day = 0; day < 20; day += 1) volume.reel('cam', run(someHour + day * 24, 1));
   const listed: string[] = [];
-  const files = {
-    ...volume.files,
-    list: (name: string) => {
-      listed.push(name);
-      return volume.files.list(name);
-    },
-  };
+  class CountingJail extends Jail {
+    override readdir(name?: string) {
+      listed.push(name ?? '');
+      return super.readdir(name);
+    }
+  }
+  const files = new CountingJail({ fd: volume.files.fd, label: 'volume test' });
   const counted = new VolumeArchive({ files });
   assert.equal(counted.hours('cam', start, start + hourUs).length, 1);
   assert.deepEqual(listed, ['dvr/cam', 'dvr/cam/2026', 'dvr/cam/2026/11', 'dvr/cam/2026/11/21']);

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { hourPath, hourUs } from '../../src/archive/reel.ts';
 import type { Segment } from '../../src/archive/segment.ts';
-import type { VolumeFiles } from '../../src/archive/volume-files.ts';
+import { Jail } from '../../src/datapath/jail.ts';
 import { crc32c } from '../../src/native.ts';
 
 /** A hour of a fixed day: 2026-11-21 10:00 UTC. */
@@ -75,19 +75,12 @@ export const run = (hour: number, count: number, from = 0): Segment[] =>
 
 export class TemporaryVolume {
   readonly root: string;
-  readonly files: VolumeFiles & { close(): void };
+  readonly files: Jail;
 
   constructor() {
     this.root = fs.mkdtempSync(path.join(os.tmpdir(), 'reelvault-archive-'));
     const fd = fs.openSync(this.root, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-    const inside = (name: string): string => path.join(this.root, name);
-    this.files = {
-      fd,
-      open: (name, flags) => fs.openSync(inside(name), flags),
-      list: (name) => fs.readdirSync(inside(name)).map((entry) => ({ name: entry })),
-      unlink: (name) => fs.unlinkSync(inside(name)),
-      close: () => fs.closeSync(fd),
-    };
+    this.files = new Jail({ fd, label: 'volume test' });
   }
 
   write(name: string, bytes: string | Buffer): void {
@@ -104,8 +97,8 @@ export class TemporaryVolume {
     this.write(`dvr/${stream}/${hourPath(hour)}.idx`, Buffer.concat([encodeIndex(hour, segments), tail]));
   }
 
-  remove(): void {
-    this.files.close();
+  async remove(): Promise<void> {
+    await this.files.close();
     fs.rmSync(this.root, { recursive: true, force: true });
   }
 }

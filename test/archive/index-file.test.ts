@@ -12,7 +12,7 @@ test('every record comes back as it was written', () => {
   assert.deepEqual(decodeSegments(encodeIndex(someHour, segments), someHour, reelBytes), segments);
 });
 
-test('a torn or damaged tail ends the list', () => {
+test('a torn tail ends the list, and a damaged record costs only itself', () => {
   const bytes = encodeIndex(someHour, segments);
   for (let cut = 96; cut < bytes.length; cut += 1)
     assert.equal(decodeSegments(bytes.subarray(0, cut), someHour, reelBytes).length, Math.floor(cut / 96) - 1);
@@ -20,7 +20,10 @@ test('a torn or damaged tail ends the list', () => {
     fc.property(fc.integer({ min: 96, max: bytes.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, flip) => {
       const damaged = Buffer.from(bytes);
       damaged[at] = (damaged[at] as number) ^ flip;
-      assert.deepEqual(decodeSegments(damaged, someHour, reelBytes), segments.slice(0, Math.floor(at / 96) - 1));
+      assert.deepEqual(
+        decodeSegments(damaged, someHour, reelBytes),
+        segments.filter((_, place) => place !== Math.floor(at / 96) - 1),
+      );
     }),
   );
 });

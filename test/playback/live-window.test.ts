@@ -10,8 +10,8 @@ import { run, segmentsOf, someHour, TemporaryVolume, type Wanted } from '../arch
 
 let volume = new TemporaryVolume();
 let archive = new VolumeArchive({ files: volume.files });
-beforeEach(() => {
-  volume.remove();
+beforeEach(async () => {
+  await volume.remove();
   volume = new TemporaryVolume();
   archive = new VolumeArchive({ files: volume.files });
 });
@@ -126,7 +126,7 @@ test('a segment keeps its numbers for ever, whenever the playlist is asked for a
           const inOrder = [...given].sort(([a], [b]) => a - b).map(([, value]) => value.sequence);
           assert.equal(new Set(inOrder).size, inOrder.length, 'no number is given twice');
         } finally {
-          own.remove();
+          await own.remove();
         }
       },
     ),

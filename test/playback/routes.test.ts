@@ -62,7 +62,7 @@ before(async () => {
 });
 after(async () => {
   await app.close();
-  volume.remove();
+  await volume.remove();
 });
 
 const get = (url: string, headers: Record<string, string> = {}, method: 'GET' | 'HEAD' = 'GET') =>
