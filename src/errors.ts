@@ -60,6 +60,7 @@ export const errorTable = {
   'volume-busy': row('the volume is in use', 'conflict', 409, 5, true),
   'volume-state': row('the volume is not in a state that allows this', 'conflict', 409, 5, false),
   'volume-identity': row('the mounted filesystem is not the volume it should be', 'damaged', 409, 6, false),
+  'filesystem-damaged': row('the filesystem in the volume needs a repair by hand', 'damaged', 409, 6, false),
   'engine-unavailable': row('no engine can open containers on this machine', 'unavailable', 501, 8, false),
   'block-plane-died': row('the userspace block plane ended while the volume was open', 'unavailable', 503, 8, true),
   'no-space': row('not enough space', 'exhausted', 507, 7, true),

@@ -1,0 +1,40 @@
+/**
+ * The entry of the helper process: `node src/helper/main.ts --uid N --gid N [--datapath A:B] [--runtime DIR]`. User and group are those
+ * of the service. Ends at SIGTERM, after the verbs that run; open volumes stay open.
+ */
+import { parseArgs } from 'node:util';
+import pino from 'pino';
+import { loadSettings } from '../config/load.ts';
+import { ReelError, toReelError } from '../errors.ts';
+import { startHelper } from './start.ts';
+
+const identifier = (name: string, text: string | undefined): number => {
+  if (text !== undefined && /^\d{1,9}$/.test(text)) return Number(text);
+  throw new ReelError('config-invalid', { expected: `a number for --${name}`, got: text ?? 'nothing' });
+};
+
+const log = pino({ name: 'helper' }, pino.destination({ fd: 2, sync: true }));
+try {
+  const { values } = parseArgs({
+    options: {
+      uid: { type: 'string' },
+      gid: { type: 'string' },
+      datapath: { type: 'string' },
+      runtime: { type: 'string' },
+    },
+  });
+  const { uid, gid, ...flags } = values;
+  const { datapath, runtime, logLevel } = loadSettings(process.env, flags);
+  log.level = logLevel;
+  const service = { uid: identifier('uid', uid), gid: identifier('gid', gid) };
+  const server = await startHelper({ datapath, runtime, service, log });
+  log.info({ pid: process.pid }, 'ready');
+  const end = (): void => {
+    void server.close().then(() => process.exit(0));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
+} catch (thrown) {
+  const error = toReelError(thrown);
+  log.fatal({ err: error }, error.message);
+  process.exitCode = error.row.exit;
+}

@@ -1,0 +1,42 @@
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { Luks } from '../luks/luks.ts';
+import type { VolumeContext } from '../volume/context.ts';
+import type { Owner } from '../volume/identity.ts';
+import { KernelEngine, udevEnvironment } from '../volume/kernel-engine.ts';
+import { Layout } from '../volume/layout.ts';
+import { UserspaceEngine } from '../volume/userspace-engine.ts';
+import { HelperServer } from './server.ts';
+
+export interface HelperParams {
+  readonly datapath: readonly string[];
+  readonly runtime: string;
+  readonly service: Owner;
+  readonly log: Logger;
+  /** What only a process of the tests sets: a quick key derivation, a crash after a step. */
+  readonly seams?: Pick<VolumeContext, 'pbkdf' | 'afterStep'>;
+}
+
+const program = path.resolve(import.meta.dirname, '../../build/Release/luksblock');
+
+export const helperSocket = (runtime: string): string => path.join(runtime, 'helper.sock');
+
+/** Puts the helper together and starts it. Whoever called closes it. */
+export const startHelper = async ({
+  datapath,
+  runtime,
+  service,
+  log,
+  seams = {},
+}: HelperParams): Promise<HelperServer> => {
+  const layout = await Layout.open({ datapath, runtime });
+  const luks = new Luks({ env: udevEnvironment() });
+  const engines = {
+    kernel: new KernelEngine({ luks }),
+    userspace: new UserspaceEngine({ program, blocks: layout.blocks, luks }),
+  };
+  const context: VolumeContext = { layout, engines, luks, service, ...seams };
+  const server = new HelperServer({ socketPath: helperSocket(runtime), context, log });
+  await server.start();
+  return server;
+};

@@ -1,0 +1,21 @@
+import type { Luks } from '../luks/luks.ts';
+import type { Pbkdf } from '../luks/types.ts';
+import type { Engine } from './engine.ts';
+import type { Owner } from './identity.ts';
+import type { Layout } from './layout.ts';
+import type { EngineName } from './states.ts';
+
+/** What every verb of the helper works with. */
+export interface VolumeContext {
+  readonly layout: Layout;
+  readonly engines: Readonly<Record<EngineName, Engine>>;
+  readonly luks: Luks;
+  /** Who records: owner of the directories in a volume. */
+  readonly service: Owner;
+  /** In place of the key derivation that `create` would choose. Not reachable over the protocol: it makes weak containers. */
+  readonly pbkdf?: Pbkdf;
+  /** Called after each numbered step of docs/volumes.md with its name: where a crash is tried out. */
+  readonly afterStep?: (step: string) => void;
+}
+
+export const reached = (context: VolumeContext, step: string): void => context.afterStep?.(step);

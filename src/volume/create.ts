@@ -1,0 +1,189 @@
+import { chmod, open, rename, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { ReelError, toReelError } from '../errors.ts';
+import { run } from '../exec/run.ts';
+import type { OpenedReport, Requests } from '../helper/protocol.ts';
+import { pbkdfForPhrase, pbkdfForRandomKey } from '../luks/luks.ts';
+import type { LuksDump } from '../luks/types.ts';
+import { reached, type VolumeContext } from './context.ts';
+import { exists, makeMountPoint, removeFile, removeMountPoint, syncDirectory } from './directories.ts';
+import { flushFilesystem, makeFilesystem, mountFilesystem } from './filesystem.ts';
+import { writeIdentity } from './identity.ts';
+import { makeKeyFile } from './key-file.ts';
+import type { VolumePaths } from './layout.ts';
+import { lockVolume } from './lock.ts';
+import { containerAt, lookAt } from './look.ts';
+import { mountAt, readMounts } from './mountinfo.ts';
+import { tearDown } from './teardown.ts';
+import { type UndoStack, withUndo } from './undo.ts';
+import { finishRename, removeHeaderBackups, removeUnfinished } from './unfinished.ts';
+
+const btrfs = 0x9123683e;
+/** A header backup is as large as the header's area: 16 MiB for LUKS2. */
+const besidesContainer = 17 * 1024 * 1024;
+const allocateTimeoutMs = 30 * 60_000;
+
+/** The procedure "Create" of docs/volumes.md. `secret` is the caller's. */
+export const createVolume = async (
+  context: VolumeContext,
+  request: Requests['create'],
+  secret: Buffer,
+): Promise<OpenedReport> => {
+  const paths = context.layout.paths(request.name);
+  // 1 nothing of this name
+  await finishRename(paths);
+  await refuseExisting(context, paths);
+  await removeUnfinished(context, paths);
+  const mounted = mountAt(await readMounts(), paths.mountPoint);
+  if (mounted !== undefined) {
+    throw new ReelError('volume-state', {
+      expected: `nothing mounted at ${paths.mountPoint}`,
+      got: mounted.source,
+      hint: 'unmount it first',
+    });
+  }
+  const probe = await context.engines[request.engine].probe();
+  if (!probe.usable) {
+    throw new ReelError('engine-unavailable', { expected: `the ${request.engine} engine`, got: probe.reason });
+  }
+  reached(context, 'checked');
+  const header = await make(context, request, paths, secret);
+  // From here on the volume exists, whatever becomes of this call.
+  const { name, open: stayOpen } = request;
+  const report = stayOpen ? (await lookAt(context, name, { readBlock: true })).report : await lockVolume(context, name);
+  return { ...report, cipher: header.cipher, keyBits: header.keyBits, sectorSize: header.sectorSize };
+};
+
+const refuseExisting = async (context: VolumeContext, { name, container, key }: VolumePaths): Promise<void> => {
+  for (const file of [container, key]) {
+    if (!(await exists(file))) continue;
+    const whole =
+      file === container &&
+      (await containerAt(context, file).then(
+        () => true,
+        () => false,
+      ));
+    throw new ReelError('already-exists', {
+      expected: `no file at ${file}`,
+      got: 'one',
+      hint: whole ? `open the volume ${name}, or choose another name` : 'move it away, or choose another name',
+    });
+  }
+};
+
+/** All or nothing. Leaves the volume open. */
+const make = (
+  context: VolumeContext,
+  request: Requests['create'],
+  paths: VolumePaths,
+  secret: Buffer,
+): Promise<LuksDump> =>
+  withUndo(async (undo) => {
+    const { name, type, size } = request;
+    // 2 key
+    const key = request.key === 'keyFile' ? await newKeyFile(paths, undo) : secret;
+    try {
+      reached(context, 'key');
+      // 3 space
+      undo.push(paths.creating, () => removeFile(paths.creating));
+      await allocate(paths.creating, size);
+      reached(context, 'allocated');
+      // 4 header
+      const chosen = request.key === 'keyFile' ? pbkdfForRandomKey : await pbkdfForPhrase(type);
+      const header = await context.luks.format(paths.creating, key, { type, pbkdf: context.pbkdf ?? chosen });
+      if (type === 'luks2') await context.luks.writeGuard(paths.creating, 'created');
+      reached(context, 'formatted');
+      // 5 mount point
+      if (!(await exists(paths.mountPoint))) undo.push(paths.mountPoint, () => removeMountPoint(paths.mountPoint));
+      await makeMountPoint(paths.mountPoint);
+      // 6 attach
+      const container = await containerAt(context, paths.creating);
+      const { device } = await context.engines[request.engine].attach(container, key, header.sectorSize);
+      if (device === null) throw new ReelError('internal', { expected: 'a device of a whole attachment', got: 'none' });
+      undo.push('attached and mounted devices', () => tearDown(context, container, paths.mountPoint));
+      reached(context, 'attached');
+      // 7 filesystem
+      await makeFilesystem(device, size);
+      reached(context, 'filesystem');
+      await mountFilesystem(device, paths.mountPoint);
+      reached(context, 'mounted');
+      // 8 identity
+      await writeIdentity(paths.mountPoint, { layout: 1, uuid: container.uuid, name }, context.service);
+      await flushFilesystem(paths.mountPoint);
+      reached(context, 'identity');
+      // 9 guard and header backup
+      if (type === 'luks2') await context.luks.writeGuard(paths.creating, 'formatted');
+      undo.push('header backup', () => removeHeaderBackups(context, container.uuid));
+      await backUpHeader(context, paths.creating, container.uuid);
+      reached(context, 'backup');
+      // 10 names
+      await giveNames(context, paths, undo);
+      return header;
+    } catch (error) {
+      throw await explainNoSpace(error, path.dirname(paths.container));
+    } finally {
+      if (request.key === 'keyFile') key.fill(0);
+    }
+  });
+
+const newKeyFile = async (paths: VolumePaths, undo: UndoStack): Promise<Buffer> => {
+  undo.push(paths.creatingKey, () => removeFile(paths.creatingKey));
+  return makeKeyFile(paths.creatingKey);
+};
+
+/** A new file of `size` bytes with every block of it allocated: a hole found full later would lose what was acknowledged. */
+const allocate = async (file: string, size: number): Promise<void> => {
+  const directory = path.dirname(file);
+  if ((await available(directory)) < size + besidesContainer)
+    throw noSpace(directory, size, await available(directory));
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    // Copy on write would move every block that is written again; only an empty file can be told not to.
+    if ((await statfs(directory)).type === btrfs) await run('chattr', ['+C', file], { timeoutMs: 10_000 });
+    await run('fallocate', ['--length', String(size), file], { timeoutMs: allocateTimeoutMs });
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await syncDirectory(directory);
+};
+
+/** A damaged header loses everything; its copy opens with the same keys, hence root's alone. */
+const backUpHeader = async (context: VolumeContext, file: string, uuid: string): Promise<void> => {
+  const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  const target = path.join(context.layout.headers, `${uuid}.${stamp}.img`);
+  await context.luks.headerBackup(file, target);
+  await chmod(target, 0o400);
+};
+
+/** Until now a crash leaves temporary names that the next create removes; from the first rename on, a volume. */
+const giveNames = async (context: VolumeContext, paths: VolumePaths, undo: UndoStack): Promise<void> => {
+  undo.push(paths.container, () => rename(paths.container, paths.creating));
+  await rename(paths.creating, paths.container);
+  await syncDirectory(path.dirname(paths.container));
+  reached(context, 'half-named');
+  await finishRename(paths);
+  reached(context, 'named');
+};
+
+const available = async (directory: string): Promise<number> => {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
+};
+
+const noSpace = (directory: string, needed: number, free: number, cause?: unknown): ReelError =>
+  new ReelError('no-space', {
+    expected: `${needed + besidesContainer} free bytes in ${directory} (the container and a copy of its header)`,
+    got: `${free}`,
+    hint: 'make space, or create a smaller volume',
+    cause,
+  });
+
+/** Programs say "no space" in words only, so the filesystem is asked whether that is what stopped them. */
+const explainNoSpace = async (thrown: unknown, directory: string): Promise<unknown> => {
+  const { code } = thrown as NodeJS.ErrnoException;
+  const failedCommand = toReelError(thrown).code === 'command-failed';
+  if (code !== 'ENOSPC' && !failedCommand) return thrown;
+  const free = await available(directory);
+  return code === 'ENOSPC' || free < besidesContainer ? noSpace(directory, 0, free, thrown) : thrown;
+};

@@ -1,0 +1,40 @@
+import type { EngineProbe } from '../helper/protocol.ts';
+import type { EngineName } from './states.ts';
+
+/** A container that was looked at: which file it is, and what its header says it is. */
+export interface ContainerFile {
+  readonly path: string;
+  readonly dev: number;
+  readonly ino: number;
+  readonly size: number;
+  readonly uuid: string;
+  readonly type: 'luks1' | 'luks2';
+}
+
+/** What the kernel has of a container now. */
+export interface Attachment {
+  readonly engine: EngineName;
+  /** The block device with the decrypted data, or null where it is not (any longer) complete: `problem` says what is missing. */
+  readonly device: string | null;
+  /** `major:minor` of `device`. */
+  readonly number: string | null;
+  /** Every block device that belongs to it, whole or not, and the numbers of these. */
+  readonly devices: readonly string[];
+  readonly numbers: readonly string[];
+  readonly directIo: boolean | null;
+  readonly blockPid: number | null;
+  readonly problem: string | null;
+}
+
+/** A way from a container to a block device. */
+export interface Engine {
+  readonly name: EngineName;
+  /** Whether this machine can do it. Never throws: a reason is an answer. */
+  probe(): Promise<EngineProbe>;
+  /** What is attached of this container, whole or in pieces; undefined for nothing. Proves that it is this file and no other. */
+  find(container: ContainerFile): Promise<Attachment | undefined>;
+  /** All or nothing. The caller zeroes the key. `sectorSize` is that of the LUKS data segment. */
+  attach(container: ContainerFile, key: Buffer, sectorSize: number): Promise<Attachment>;
+  /** Takes away whatever `find` finds, also what a dead process or an interrupted call left. Idempotent. */
+  detach(container: ContainerFile): Promise<void>;
+}

@@ -1,0 +1,25 @@
+import type { Jail } from '../datapath/jail.ts';
+import type { ReelError } from '../errors.ts';
+import type { VolumeView } from './managed-volume.ts';
+
+/** An open volume, as those who record into it and play from it get it. */
+export interface OpenVolume {
+  readonly name: string;
+  readonly uuid: string;
+  /** The volume's root; valid until `beforeLock` or `onLost` has returned. Stays the manager's, which closes it. */
+  readonly jail: Jail;
+}
+
+/** What the parts above a volume want to know. Each call is awaited. */
+export interface VolumeHooks {
+  /** Also for a volume that was adopted at the start, or stays open because it could not be locked. */
+  onOpen?(volume: OpenVolume): Promise<void>;
+  /**
+   * Lets go of everything in the volume. Without `drain` it throws `volume-busy` with the streams in `details.streams` when somebody
+   * records; with it, the streams are finished first.
+   */
+  beforeLock?(name: string, options: { readonly drain: boolean }): Promise<void>;
+  /** The volume failed while it was open: nothing in it can be read or written any more, and it must be let go of. */
+  onLost?(name: string, error: ReelError): Promise<void>;
+  onState?(view: VolumeView): void;
+}

@@ -1,0 +1,118 @@
+import { chmod, lstat, mkdir, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { Datapath } from '../datapath/datapath.ts';
+import { ReelError } from '../errors.ts';
+
+/** Where the parts of one volume lie. `creating*` are the names until `create` has done everything else. */
+export interface VolumePaths {
+  readonly name: string;
+  readonly container: string;
+  readonly creating: string;
+  readonly key: string;
+  readonly creatingKey: string;
+  readonly mountPoint: string;
+}
+
+export interface LayoutParams {
+  readonly datapath: readonly string[];
+  readonly runtime: string;
+}
+
+const outside = (file: string, got: string): ReelError =>
+  new ReelError('path-outside', { expected: 'a path that stays beneath the datapath', got, details: { path: file } });
+
+/**
+ * The directories of docs/architecture.md, and the proof that only root can change what a path in them means: every directory from
+ * a root of the datapath down to the file belongs to root and nobody else may write it, and none is a symbolic link. Commands that
+ * run as root are given such paths only, so nobody can swap a component between the check and the use.
+ */
+export class Layout {
+  readonly datapath: readonly string[];
+  readonly containers: string;
+  readonly keys: string;
+  readonly headers: string;
+  readonly mounts: string;
+  readonly blocks: string;
+  readonly #datapath: Datapath;
+
+  private constructor(datapath: Datapath, runtime: string) {
+    const roots = datapath.roots.map((root) => root.path);
+    const [first = '', last = first] = [roots[0], roots.at(-1)];
+    this.#datapath = datapath;
+    this.datapath = roots;
+    this.containers = path.join(first, 'containers');
+    this.keys = path.join(first, 'keys');
+    this.headers = path.join(first, 'headers');
+    this.mounts = roots.length === 1 ? path.join(first, 'mount') : last;
+    this.blocks = path.join(runtime, 'block');
+  }
+
+  /**
+   * Makes the directories that are missing, and proves the others. Links in the given names are resolved once, here: the kernel's tables
+   * name mounts and loop devices by real paths. Throws `config-invalid` when somebody else than root could change one.
+   */
+  static async open({ datapath, runtime }: LayoutParams): Promise<Layout> {
+    for (const directory of [...datapath, runtime]) await mkdir(directory, { recursive: true, mode: 0o755 });
+    const layout = new Layout(await Datapath.open(datapath.join(':')), await realpath(runtime));
+    await layout.#prepare();
+    return layout;
+  }
+
+  async #prepare(): Promise<void> {
+    for (const root of this.datapath) await this.#ownedByRoot(root);
+    for (const [directory, mode] of [
+      [this.containers, 0o711],
+      [this.keys, 0o700],
+      [this.headers, 0o700],
+      [this.mounts, 0o755],
+      [this.blocks, 0o700],
+    ] as const) {
+      const made = await mkdir(directory, { recursive: true, mode });
+      if (made !== undefined) await chmod(directory, mode); // the umask does not decide this
+      await this.#ownedByRoot(directory);
+    }
+  }
+
+  /** `container` is what the caller says, or nothing for the default. Throws `path-outside` and `path-invalid`. */
+  paths(name: string, container?: string): VolumePaths {
+    const file = container ?? path.join(this.containers, `${name}.luks`);
+    this.#datapath.resolve(file);
+    return {
+      name,
+      container: file,
+      creating: path.join(this.containers, `.${name}.luks.creating`),
+      key: path.join(this.keys, `${name}.key`),
+      creatingKey: path.join(this.keys, `.${name}.key.creating`),
+      mountPoint: path.join(this.mounts, name),
+    };
+  }
+
+  /** Checks each directory from the datapath's root down to `file`. Throws `path-outside`, `not-found`, `config-invalid`. */
+  async proveFile(file: string): Promise<void> {
+    const root = this.#datapath.resolve(file).root.path;
+    let current = root;
+    for (const part of path.relative(root, path.dirname(file)).split('/').filter(Boolean)) {
+      current = path.join(current, part);
+      await this.#ownedByRoot(current);
+    }
+    const found = await lstat(file).catch((cause: unknown) => {
+      throw new ReelError('not-found', { expected: `a container at ${file}`, got: 'no such file', cause });
+    });
+    if (found.isSymbolicLink()) throw outside(file, 'a symbolic link');
+    if (!found.isFile())
+      throw new ReelError('not-luks', { expected: `a regular file at ${file}`, got: 'something else' });
+  }
+
+  async #ownedByRoot(directory: string): Promise<void> {
+    const found = await lstat(directory).catch((cause: unknown) => {
+      throw new ReelError('not-found', { expected: `the directory ${directory}`, got: 'none', cause });
+    });
+    if (found.isSymbolicLink()) throw outside(directory, `a symbolic link at ${directory}`);
+    if (found.isDirectory() && found.uid === 0 && (found.mode & 0o022) === 0) return;
+    throw new ReelError('config-invalid', {
+      expected: `${directory} to be a directory that only root can change`,
+      got: `owner ${found.uid}, mode ${(found.mode & 0o7777).toString(8)}`,
+      hint: `run \`chown root ${directory} && chmod go-w ${directory}\``,
+    });
+  }
+}

@@ -1,0 +1,40 @@
+import { ReelError } from '../errors.ts';
+import type { LockReport } from '../helper/protocol.ts';
+import type { VolumeContext } from './context.ts';
+import { findNamespaces } from './holders.ts';
+import { lookAt } from './look.ts';
+import { tearDown } from './teardown.ts';
+
+/** The procedure "Lock" of docs/volumes.md. Idempotent; also the way to clean up what a dead block plane or helper left. */
+export const lockVolume = async (context: VolumeContext, name: string, container?: string): Promise<LockReport> => {
+  const look = await lookAt(context, name, { container });
+  if (look.container === undefined) {
+    if (look.report.problem === null) return { ...look.report, flushError: null };
+    throw new ReelError('volume-state', look.report.problem);
+  }
+  const numbers = look.attachments.flatMap((attachment) => attachment.numbers);
+  const flushError = await tearDown(context, look.container, look.paths.mountPoint).catch(async (error: unknown) => {
+    throw await withNamespaces(error, numbers);
+  });
+  const after = await lookAt(context, name, { container });
+  if (after.report.state === 'locked') return { ...after.report, flushError };
+  throw new ReelError('volume-state', {
+    expected: `nothing of ${name} left attached or mounted`,
+    got: after.report.problem?.got ?? after.report.state,
+    hint: 'see "What is left" in docs/volumes.md',
+  });
+};
+
+/** A device that stays busy after its unmount is still mounted in some other mount namespace: say in whose. */
+const withNamespaces = async (thrown: unknown, numbers: readonly string[]): Promise<unknown> => {
+  if (!(thrown instanceof ReelError) || thrown.code !== 'volume-busy' || 'holders' in thrown.details) return thrown;
+  const holders = (await Promise.all(numbers.map(findNamespaces))).flat();
+  if (holders.length === 0) return thrown;
+  return new ReelError('volume-busy', {
+    expected: 'no other mount namespace to have the volume mounted',
+    got: `that of ${holders[0]?.command ?? ''} (pid ${holders[0]?.pid ?? ''})`,
+    hint: 'unmount it there, or end that container',
+    cause: thrown,
+    details: { ...thrown.details, holders },
+  });
+};

@@ -1,0 +1,114 @@
+import { stat } from 'node:fs/promises';
+import { ReelError, toReelError } from '../errors.ts';
+import { run } from '../exec/run.ts';
+import type { VolumeReport } from '../helper/protocol.ts';
+import type { VolumeContext } from './context.ts';
+import { exists } from './directories.ts';
+import type { Attachment, ContainerFile } from './engine.ts';
+import { proveIdentity } from './identity.ts';
+import type { VolumePaths } from './layout.ts';
+import { readLuksHeader } from './luks-header.ts';
+import { type Mount, mountAt, readMounts, readOnlyReason } from './mountinfo.ts';
+
+/** Everything that can be known of a volume without a key. */
+export interface Look {
+  readonly paths: VolumePaths;
+  readonly container: ContainerFile | undefined;
+  readonly attachments: readonly Attachment[];
+  readonly mount: Mount | undefined;
+  readonly report: VolumeReport;
+}
+
+export interface LookOptions {
+  readonly container?: string | undefined;
+  /** Also read one block past every cache: a device whose server is gone still answers from memory. */
+  readonly readBlock?: boolean;
+}
+
+const readTimeoutMs = 10_000;
+
+/** The file at `path` as a container. Throws `not-found`, `path-outside`, `not-luks`. */
+export const containerAt = async (context: VolumeContext, path: string): Promise<ContainerFile> => {
+  await context.layout.proveFile(path);
+  const { dev, ino, size } = await stat(path);
+  const { uuid, version } = await readLuksHeader(path);
+  return { path, dev, ino, size, uuid, type: version === 1 ? 'luks1' : 'luks2' };
+};
+
+export const attachmentsOf = async (context: VolumeContext, container: ContainerFile): Promise<Attachment[]> => {
+  const found = await Promise.all(Object.values(context.engines).map((engine) => engine.find(container)));
+  return found.filter((attachment) => attachment !== undefined);
+};
+
+const stale = (got: string, code: 'volume-state' | 'block-plane-died' = 'volume-state'): ReelError =>
+  new ReelError(code, {
+    expected: 'a whole open volume, or nothing of it',
+    got,
+    hint: 'lock the volume to clean up, then open it again',
+  });
+
+/** Why attachment and mount are not one whole open volume; undefined when they are. */
+const findProblem = async (
+  name: string,
+  container: ContainerFile,
+  attachments: readonly Attachment[],
+  mount: Mount | undefined,
+  readBlock: boolean,
+): Promise<ReelError | undefined> => {
+  const [attachment, another] = attachments;
+  if (attachment === undefined) return stale(`something else mounted on its mount point: ${mount?.source ?? ''}`);
+  if (another !== undefined) return stale('two engines attached to one container');
+  if (attachment.device === null) {
+    const died = attachment.engine === 'userspace' && attachment.blockPid === null;
+    return stale(attachment.problem ?? 'an incomplete device', died ? 'block-plane-died' : 'volume-state');
+  }
+  if (mount === undefined) return stale(`${attachment.device} attached, but not mounted`);
+  if (mount.device !== attachment.number || mount.root !== '/') return stale(`another device mounted: ${mount.source}`);
+  try {
+    if (readBlock) {
+      const args = [`if=${attachment.device}`, 'of=/dev/null', 'bs=4096', 'count=1', 'iflag=direct', 'status=none'];
+      await run('dd', args, { timeoutMs: readTimeoutMs });
+    }
+    await proveIdentity(mount.point, { layout: 1, uuid: container.uuid, name });
+  } catch (error) {
+    return toReelError(error);
+  }
+  return undefined;
+};
+
+/** Looks at kernel and disk; changes nothing. Throws only where the container's path itself is refused. */
+export const lookAt = async (context: VolumeContext, name: string, options: LookOptions = {}): Promise<Look> => {
+  const paths = context.layout.paths(name, options.container);
+  const mount = mountAt(await readMounts(), paths.mountPoint);
+  const nothing = {
+    ...{ name, container: paths.container, mountPoint: paths.mountPoint, uuid: null, type: null, size: null },
+    ...{ engine: null, device: null, directIo: null, blockPid: null, readOnly: null, problem: null },
+    keyFile: (await exists(paths.key)) ? paths.key : null,
+  };
+  if (!(await exists(paths.container))) {
+    const state = (await exists(paths.creating)) ? 'unfinished' : 'absent';
+    const gone = stale(`${mount?.source ?? ''} mounted, but no container at ${paths.container}`).toJSON();
+    const report: VolumeReport =
+      mount === undefined || state === 'unfinished'
+        ? { ...nothing, state }
+        : { ...nothing, state: 'stale', problem: gone };
+    return { paths, container: undefined, attachments: [], mount, report };
+  }
+  const container = await containerAt(context, paths.container);
+  const attachments = await attachmentsOf(context, container);
+  const { uuid, type, size } = container;
+  const known = { ...nothing, uuid, type, size };
+  if (attachments.length === 0 && mount === undefined) {
+    return { paths, container, attachments, mount, report: { ...known, state: 'locked' } };
+  }
+  const problem = await findProblem(name, container, attachments, mount, options.readBlock ?? false);
+  const { engine = null, device = null, directIo = null, blockPid = null } = attachments[0] ?? {};
+  const report: VolumeReport = {
+    ...known,
+    ...{ engine, device, directIo, blockPid },
+    state: problem === undefined ? 'open' : 'stale',
+    readOnly: mount === undefined ? null : (readOnlyReason(mount) ?? null),
+    problem: problem?.toJSON() ?? null,
+  };
+  return { paths, container, attachments, mount, report };
+};

@@ -1,0 +1,75 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ReelError } from '../errors.ts';
+import { run } from '../exec/run.ts';
+
+export interface Loop {
+  /** `/dev/loopN` */
+  readonly path: string;
+  /** `major:minor` */
+  readonly device: string;
+  /** As the kernel names it now: it follows a rename, and ends in ` (deleted)` after an unlink. */
+  readonly backingFile: string;
+  readonly directIo: boolean;
+  readonly sectorSize: number;
+}
+
+const timeoutMs = 30_000;
+/** A loop that is detached while something has it open goes away at the last close; udev and blkid open it for moments. */
+const detachPatienceMs = 5_000;
+
+const attribute = async (name: string, file: string): Promise<string> =>
+  (await readFile(`/sys/block/${name}/${file}`, 'utf8')).trimEnd();
+
+const readLoop = async (name: string): Promise<Loop | undefined> => {
+  try {
+    const [backingFile, dio, device, sectorSize] = await Promise.all(
+      ['loop/backing_file', 'loop/dio', 'dev', 'queue/logical_block_size'].map((file) => attribute(name, file)),
+    );
+    if (backingFile === undefined || device === undefined) return undefined;
+    return { path: `/dev/${name}`, device, backingFile, directIo: dio === '1', sectorSize: Number(sectorSize) };
+  } catch {
+    // no backing file: the loop is not attached, or was detached between two reads
+    return undefined;
+  }
+};
+
+/** Every attached loop device of the machine, from sysfs: no ioctl that a dead backing file could make fail or hang. */
+export const attachedLoops = async (): Promise<Loop[]> => {
+  const names = (await readdir('/sys/block')).filter((name) => /^loop\d+$/.test(name));
+  return (await Promise.all(names.map(readLoop))).filter((loop) => loop !== undefined);
+};
+
+/**
+ * Attaches `file` with direct I/O. The kernel drops the direct-I/O flag without a word where the file or the sector size forbids
+ * it, so the answer says what it really is.
+ */
+export const attachLoop = async (file: string, sectorSize: number): Promise<Loop> => {
+  const args = ['--find', '--show', '--direct-io=on', '--sector-size', String(sectorSize), file];
+  const { stdout } = await run('losetup', args, { timeoutMs });
+  const name = stdout.toString().trim().replace('/dev/', '');
+  const loop = await readLoop(name);
+  if (loop !== undefined) return loop;
+  throw new ReelError('io-error', {
+    expected: `an attached ${name} for ${file}`,
+    got: 'a loop device without a backing file',
+  });
+};
+
+/** Detaches and waits until the kernel has let go of the backing file. Throws `volume-busy` when something keeps it open. */
+export const detachLoop = async (loop: Loop): Promise<void> => {
+  await run('losetup', ['--detach', loop.path], { timeoutMs, okCodes: [0, 1] });
+  const deadline = Date.now() + detachPatienceMs;
+  const name = loop.path.replace('/dev/', '');
+  while ((await readLoop(name))?.backingFile === loop.backingFile) {
+    if (Date.now() > deadline) {
+      throw new ReelError('volume-busy', {
+        expected: `${loop.path} to be released`,
+        got: 'a device that something still has open',
+        hint: `see \`fuser -v ${loop.path}\` and the mount namespaces of containers`,
+        details: { device: loop.path },
+      });
+    }
+    await sleep(20);
+  }
+};

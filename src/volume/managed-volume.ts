@@ -1,0 +1,86 @@
+import { Jail } from '../datapath/jail.ts';
+import { ReelError } from '../errors.ts';
+import type { VolumeReport } from '../helper/protocol.ts';
+import type { VolumeRecord } from './registry.ts';
+import { type Failure, mayFollow, type VolumeState } from './states.ts';
+
+/** A volume as REST, CLI and console show it. */
+export interface VolumeView extends VolumeRecord {
+  readonly state: VolumeState;
+  readonly mountPoint: string | null;
+  readonly device: string | null;
+  readonly directIo: boolean | null;
+  readonly blockPid: number | null;
+  readonly keyFile: string | null;
+  /** Why the volume is in `failed`, and what to do. */
+  readonly failure: Failure | null;
+}
+
+/** One volume in the daemon: its record, its state, and the way into it while it is open. */
+export class ManagedVolume {
+  record: VolumeRecord;
+  #state: VolumeState = 'absent';
+  #report: VolumeReport | undefined;
+  #failure: Failure | undefined;
+  #jail: Jail | undefined;
+  readonly #onState: (view: VolumeView) => void;
+
+  constructor(record: VolumeRecord, onState: (view: VolumeView) => void) {
+    this.record = record;
+    this.#onState = onState;
+  }
+
+  get state(): VolumeState {
+    return this.#state;
+  }
+
+  get failure(): Failure | undefined {
+    return this.#failure;
+  }
+
+  /** The way into the volume. Throws `volume-state` unless it is open. */
+  get jail(): Jail {
+    if (this.#jail !== undefined) return this.#jail;
+    throw new ReelError('volume-state', {
+      expected: `the volume ${this.record.name} to be open`,
+      got: this.#state,
+      hint: this.#failure?.nextStep ?? 'open it first',
+    });
+  }
+
+  /** Takes `fd` over, the descriptor of the root directory; one from before has been released by then. */
+  become(state: VolumeState, what: { report?: VolumeReport; fd?: number; failure?: Failure } = {}): void {
+    if (state !== this.#state && !mayFollow(this.#state, state)) {
+      throw new ReelError('internal', { expected: `a state that may follow ${this.#state}`, got: state });
+    }
+    const changed = state !== this.#state || what.failure !== undefined;
+    if (what.fd !== undefined && what.fd >= 0) {
+      this.#jail = new Jail({ fd: what.fd, label: `volume ${this.record.name}` });
+    }
+    this.#report = what.report ?? this.#report;
+    this.#failure = what.failure;
+    this.#state = state;
+    if (changed) this.#onState(this.view());
+  }
+
+  /** Closes the way in: it pins the mount, so this comes before every lock. */
+  async release(): Promise<void> {
+    const jail = this.#jail;
+    this.#jail = undefined;
+    await jail?.close();
+  }
+
+  view(): VolumeView {
+    const open = this.#state === 'open' || this.#state === 'draining' ? this.#report : undefined;
+    return {
+      ...this.record,
+      state: this.#state,
+      mountPoint: this.#report?.mountPoint ?? null,
+      device: open?.device ?? null,
+      directIo: open?.directIo ?? null,
+      blockPid: open?.blockPid ?? null,
+      keyFile: this.#report?.keyFile ?? null,
+      failure: this.#failure ?? null,
+    };
+  }
+}

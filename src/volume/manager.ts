@@ -1,0 +1,321 @@
+import { closeSync } from 'node:fs';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { ReelError, toReelError } from '../errors.ts';
+import type { HelperClient } from '../helper/client.ts';
+import type { Requests, VolumeReport } from '../helper/protocol.ts';
+import type { OpenVolume, VolumeHooks } from './hooks.ts';
+import { ManagedVolume, type VolumeView } from './managed-volume.ts';
+import { KeyedMutex } from './mutex.ts';
+import { failureOf, isLasting, problemOf } from './next-step.ts';
+import { type VolumeRecord, VolumeRegistry } from './registry.ts';
+import { repeat } from './repeat.ts';
+import type { EngineName } from './states.ts';
+
+export interface VolumeManagerParams {
+  readonly stateDirectory: string;
+  readonly helper: HelperClient;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** Milliseconds between two looks at the open volumes. */
+  readonly watchIntervalMs?: number;
+}
+
+export interface CreateParams {
+  readonly name: string;
+  readonly size: number;
+  /** Default: the kernel's where it works, else the userspace engine. Kept for the life of the volume. */
+  readonly engine?: EngineName;
+  readonly type?: 'luks1' | 'luks2';
+  /** Without one, a random key file is made. The caller zeroes it. */
+  readonly passphrase?: Buffer;
+  readonly open?: boolean;
+}
+
+/** The volumes of this service: what they are, what state they are in, and the way into those that are open. */
+export class VolumeManager {
+  readonly #params: VolumeManagerParams;
+  readonly #registry: VolumeRegistry;
+  readonly #volumes = new Map<string, ManagedVolume>();
+  readonly #mutex = new KeyedMutex();
+  readonly #hooks: VolumeHooks[] = [];
+  #endWatch: () => Promise<void> = async () => {};
+
+  constructor(params: VolumeManagerParams) {
+    this.#params = params;
+    this.#registry = new VolumeRegistry(path.join(params.stateDirectory, 'volumes.json'));
+  }
+
+  /** Before `start`, so that nobody misses the volumes that are adopted. */
+  use(hooks: VolumeHooks): void {
+    this.#hooks.push(hooks);
+  }
+
+  /** Loads the list and adopts what is open. A helper that does not answer is no reason not to start: the watch goes on asking. */
+  async start(): Promise<void> {
+    for (const record of await this.#registry.load()) this.#add(record);
+    await this.adoptAll();
+    this.#endWatch = repeat(this.#params.watchIntervalMs ?? 1000, () => this.#watch());
+  }
+
+  /** Ends the watch and closes the descriptors. The volumes stay open: the next start adopts them. */
+  async close(): Promise<void> {
+    await this.#endWatch();
+    await this.#mutex.idle();
+    for (const volume of this.#volumes.values()) await volume.release();
+  }
+
+  list(): VolumeView[] {
+    return [...this.#volumes.values()].map((volume) => volume.view());
+  }
+
+  /** Throws `not-found`. */
+  get(name: string): VolumeView {
+    return this.#volume(name).view();
+  }
+
+  /** The way into an open volume. Throws `not-found`, `volume-state`. */
+  opened(name: string): OpenVolume {
+    return this.#opened(this.#volume(name));
+  }
+
+  async adoptAll(): Promise<void> {
+    await Promise.all([...this.#volumes.keys()].map((name) => this.#mutex.run(name, () => this.#reconcile(name))));
+  }
+
+  create(params: CreateParams): Promise<VolumeView> {
+    return this.#mutex.run(params.name, () => this.#create(params));
+  }
+
+  /** Idempotent. The caller zeroes `passphrase`. */
+  open(name: string, passphrase?: Buffer): Promise<VolumeView> {
+    return this.#mutex.run(name, () => this.#open(this.#volume(name), passphrase));
+  }
+
+  /** Idempotent. Throws `volume-busy` with `details.streams` or `details.holders`; then the volume stays open. */
+  lock(name: string, { drain = false }: { readonly drain?: boolean } = {}): Promise<VolumeView> {
+    return this.#mutex.run(name, () => this.#lock(this.#volume(name), drain));
+  }
+
+  async #create(params: CreateParams): Promise<VolumeView> {
+    const { name, size, type = 'luks2', passphrase, open = false } = params;
+    if (this.#volumes.has(name)) {
+      throw new ReelError('already-exists', {
+        expected: `no volume ${name} yet`,
+        got: 'one',
+        hint: 'choose another name',
+      });
+    }
+    const { helper, now } = this.#params;
+    const engine = params.engine ?? (await this.#chooseEngine());
+    const key = passphrase === undefined ? 'keyFile' : 'passphrase';
+    const createdAt = new Date(now()).toISOString();
+    const { result: before } = await helper.call({ verb: 'inspect', name, descriptor: false });
+    const record: VolumeRecord = { name, container: before.container, uuid: null, type, size, engine, key, createdAt };
+    const volume = this.#add(record);
+    volume.become('creating');
+    try {
+      await this.#save();
+      const request = { verb: 'create', name, size, engine, type, key, open } as const;
+      const { result, fd } = await helper.call(request, passphrase);
+      volume.record = { ...record, uuid: result.uuid };
+      volume.become(result.state === 'open' ? 'open' : 'locked', { report: result, fd });
+      await this.#save();
+    } catch (thrown) {
+      await this.#settleCreate(volume);
+      throw thrown;
+    }
+    if (volume.state === 'open') await this.#tellOpen(volume);
+    return volume.view();
+  }
+
+  /** A create that did not answer well: either nothing is left of it, or the volume is there and only the answer was lost. */
+  async #settleCreate(volume: ManagedVolume): Promise<void> {
+    await this.#reconcile(volume.record.name);
+    if (volume.record.uuid !== null) return;
+    this.#volumes.delete(volume.record.name);
+    await this.#save();
+  }
+
+  async #open(volume: ManagedVolume, passphrase?: Buffer): Promise<VolumeView> {
+    const { name, container, engine, key, uuid } = volume.record;
+    if (volume.state === 'open') return volume.view();
+    if ((key === 'passphrase') !== (passphrase !== undefined)) {
+      const [expected, got] = key === 'passphrase' ? ['a passphrase', 'none'] : ['no passphrase', 'one'];
+      throw new ReelError('invalid-argument', { expected: `${expected} for the volume ${name}`, got });
+    }
+    await volume.release();
+    const before = volume.state === 'failed' ? volume.failure : undefined;
+    volume.become('opening');
+    try {
+      const request: Requests['open'] = {
+        verb: 'open',
+        name,
+        container,
+        engine,
+        key,
+        ...(uuid === null ? {} : { uuid }),
+      };
+      const { result, fd } = await this.#params.helper.call(request, passphrase);
+      volume.become('open', { report: result, fd });
+    } catch (thrown) {
+      const error = toReelError(thrown);
+      if (isLasting(error)) volume.become('failed', { failure: failureOf(error) });
+      else if (before !== undefined) volume.become('failed', { failure: before });
+      else volume.become('locked');
+      throw error;
+    }
+    await this.#tellOpen(volume);
+    return volume.view();
+  }
+
+  async #lock(volume: ManagedVolume, drain: boolean): Promise<VolumeView> {
+    const { name, container } = volume.record;
+    if (volume.state === 'open') {
+      if (drain) volume.become('draining');
+      try {
+        for (const hooks of this.#hooks) await hooks.beforeLock?.(name, { drain });
+      } catch (error) {
+        volume.become('open');
+        // Those asked before the one that refused have let go already.
+        await this.#tellOpen(volume);
+        throw error;
+      }
+    }
+    volume.become('locking');
+    await volume.release();
+    try {
+      const { result } = await this.#params.helper.call({ verb: 'lock', name, container });
+      volume.become('locked', { report: result });
+      const { flushError } = result;
+      if (flushError !== null)
+        this.#params.log.error({ volume: name, flushError }, 'the last flush of a volume failed');
+    } catch (thrown) {
+      const error = toReelError(thrown);
+      volume.become('failed', { failure: failureOf(error) });
+      // Busy means untouched: the same volume goes on being used.
+      if (error.code === 'volume-busy') await this.#reconcile(name);
+      throw error;
+    }
+    return volume.view();
+  }
+
+  /** Takes over what the helper finds. Never throws: what is wrong is the volume's state. */
+  async #reconcile(name: string): Promise<void> {
+    const volume = this.#volume(name);
+    try {
+      const { container } = volume.record;
+      const request = { verb: 'inspect', name, container, descriptor: true } as const;
+      const { result, fd } = await this.#params.helper.call(request);
+      await this.#take(volume, result, fd);
+    } catch (thrown) {
+      volume.become('failed', { failure: failureOf(toReelError(thrown)) });
+    }
+  }
+
+  async #take(volume: ManagedVolume, report: VolumeReport, fd: number): Promise<void> {
+    const { name, uuid } = volume.record;
+    const problem = problemOf(volume.record, report);
+    if (problem !== undefined) {
+      if (fd >= 0) closeSync(fd);
+      volume.become('failed', { report, failure: failureOf(problem) });
+      return;
+    }
+    if (uuid === null && report.uuid !== null) {
+      volume.record = { ...volume.record, uuid: report.uuid };
+      await this.#save();
+    }
+    if (report.state !== 'open') {
+      volume.become(report.state === 'locked' ? 'locked' : 'absent', { report });
+      return;
+    }
+    await volume.release();
+    volume.become('open', { report, fd });
+    this.#params.log.info({ volume: name }, 'volume adopted');
+    await this.#tellOpen(volume);
+  }
+
+  async #watch(): Promise<void> {
+    for (const [name, volume] of this.#volumes) {
+      if (this.#mutex.busy(name)) continue;
+      if (volume.state === 'open') await this.#mutex.run(name, () => this.#check(volume));
+      else if (volume.failure?.error.code === 'helper-unavailable') {
+        await this.#mutex.run(name, () => this.#reconcile(name));
+      }
+    }
+  }
+
+  /** Whether an open volume still is one. A helper that does not answer says nothing about the volume, which needs none while open. */
+  async #check(volume: ManagedVolume): Promise<void> {
+    const { name, container } = volume.record;
+    if (volume.state !== 'open') return;
+    let report: VolumeReport;
+    try {
+      ({ result: report } = await this.#params.helper.call({ verb: 'inspect', name, container, descriptor: false }));
+    } catch (thrown) {
+      const error = toReelError(thrown);
+      if (error.code === 'helper-unavailable') return;
+      await this.#lose(volume, error);
+      return;
+    }
+    const gone = new ReelError('volume-state', { expected: `${name} to stay open`, got: report.state });
+    const problem = problemOf(volume.record, report) ?? (report.state === 'open' ? undefined : gone);
+    if (problem !== undefined) await this.#lose(volume, problem);
+  }
+
+  async #lose(volume: ManagedVolume, error: ReelError): Promise<void> {
+    const { name } = volume.record;
+    this.#params.log.error({ volume: name, err: error }, 'an open volume was lost');
+    volume.become('failed', { failure: failureOf(error) });
+    await this.#eachHook(name, (hooks) => hooks.onLost?.(name, error));
+    await volume.release();
+  }
+
+  #tellOpen(volume: ManagedVolume): Promise<void> {
+    const opened = this.#opened(volume);
+    return this.#eachHook(opened.name, (hooks) => hooks.onOpen?.(opened));
+  }
+
+  /** One listener that fails must not keep the others from hearing. */
+  async #eachHook(volume: string, tell: (hooks: VolumeHooks) => Promise<void> | undefined): Promise<void> {
+    for (const hooks of this.#hooks) {
+      try {
+        await tell(hooks);
+      } catch (thrown) {
+        this.#params.log.error({ volume, err: toReelError(thrown) }, 'a part could not follow a change of a volume');
+      }
+    }
+  }
+
+  async #chooseEngine(): Promise<EngineName> {
+    const { kernel, userspace } = (await this.#params.helper.call({ verb: 'probe' })).result.engines;
+    if (kernel.usable) return 'kernel';
+    if (userspace.usable) return 'userspace';
+    throw new ReelError('engine-unavailable', {
+      expected: 'the kernel or the userspace engine',
+      got: `neither: ${kernel.reason}; ${userspace.reason}`,
+    });
+  }
+
+  #opened(volume: ManagedVolume): OpenVolume {
+    return { name: volume.record.name, uuid: volume.record.uuid ?? '', jail: volume.jail };
+  }
+
+  #volume(name: string): ManagedVolume {
+    const volume = this.#volumes.get(name);
+    if (volume !== undefined) return volume;
+    throw new ReelError('not-found', { expected: `a volume ${name}`, got: 'none of this name' });
+  }
+
+  #add(record: VolumeRecord): ManagedVolume {
+    const volume = new ManagedVolume(record, (view) => {
+      for (const hooks of this.#hooks) hooks.onState?.(view);
+    });
+    this.#volumes.set(record.name, volume);
+    return volume;
+  }
+
+  #save(): Promise<void> {
+    return this.#registry.save([...this.#volumes.values()].map((volume) => volume.record));
+  }
+}

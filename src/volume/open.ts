@@ -1,0 +1,120 @@
+import { ReelError } from '../errors.ts';
+import type { OpenedReport, Requests } from '../helper/protocol.ts';
+import { guardOf } from '../luks/luks.ts';
+import type { LuksDump } from '../luks/types.ts';
+import { reached, type VolumeContext } from './context.ts';
+import { makeMountPoint } from './directories.ts';
+import type { ContainerFile } from './engine.ts';
+import { checkFilesystem, mountFilesystem } from './filesystem.ts';
+import { proveIdentity } from './identity.ts';
+import { readKeyFile } from './key-file.ts';
+import { lookAt } from './look.ts';
+import { awaitOrphans } from './orphans.ts';
+import { tearDown } from './teardown.ts';
+import { withUndo } from './undo.ts';
+import { finishRename } from './unfinished.ts';
+
+const describe = (header: LuksDump): Pick<OpenedReport, 'cipher' | 'keyBits' | 'sectorSize'> => ({
+  cipher: header.cipher,
+  keyBits: header.keyBits,
+  sectorSize: header.sectorSize,
+});
+
+/** The procedure "Open" of docs/volumes.md. Idempotent. `secret` is the caller's. */
+export const openVolume = async (
+  context: VolumeContext,
+  request: Requests['open'],
+  secret: Buffer,
+): Promise<OpenedReport> => {
+  const { name } = request;
+  // 1 what is there
+  await finishRename(context.layout.paths(name, request.container));
+  const look = await lookAt(context, name, { container: request.container, readBlock: true });
+  const { container, paths } = look;
+  if (container === undefined) throw notThere(name, look.report.state);
+  if (request.uuid !== undefined && request.uuid !== container.uuid) {
+    throw new ReelError('volume-identity', {
+      expected: `the container ${request.uuid} at ${container.path}`,
+      got: container.uuid,
+      hint: 'the file was replaced; put the right one back',
+    });
+  }
+  // 2 header and guard
+  const header = await context.luks.dump(container.path);
+  if (look.report.state === 'open') return { ...look.report, ...describe(header) };
+  if (guardOf(header) === 'created') {
+    throw new ReelError('volume-state', {
+      expected: 'a container whose making was finished',
+      got: 'one whose filesystem was never completed',
+      hint: 'move the file away and create the volume again',
+    });
+  }
+  // 3 clean up pieces
+  if (look.report.state === 'stale') {
+    await awaitOrphans(look.attachments.flatMap((attachment) => attachment.devices));
+    await tearDown(context, container, paths.mountPoint);
+  }
+  if ((await lookAt(context, name, { container: request.container })).report.state !== 'locked') {
+    throw new ReelError('volume-state', {
+      expected: `nothing mounted at ${paths.mountPoint}`,
+      got: 'a filesystem that is not of this volume',
+      hint: 'unmount it first',
+    });
+  }
+  reached(context, 'cleaned');
+  const key = request.key === 'keyFile' ? await readKeyFile(paths.key) : secret;
+  try {
+    await bringUp(context, { name, container, mountPoint: paths.mountPoint, engine: request.engine, header, key });
+  } finally {
+    if (request.key === 'keyFile') key.fill(0);
+  }
+  const { report } = await lookAt(context, name, { container: request.container });
+  if (report.state === 'open') return { ...report, ...describe(header) };
+  throw new ReelError('volume-state', report.problem ?? { expected: 'an open volume', got: report.state });
+};
+
+const notThere = (name: string, state: string): ReelError =>
+  state === 'unfinished'
+    ? new ReelError('volume-state', {
+        expected: `a finished volume ${name}`,
+        got: 'one whose making was interrupted',
+        hint: 'create it again; the remains are cleaned up then',
+      })
+    : new ReelError('not-found', { expected: `a container of volume ${name}`, got: 'none' });
+
+interface BringUp {
+  readonly name: string;
+  readonly container: ContainerFile;
+  readonly mountPoint: string;
+  readonly engine: Requests['open']['engine'];
+  readonly header: LuksDump;
+  readonly key: Buffer;
+}
+
+/** All or nothing: attach, check, mount, prove. */
+const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
+  withUndo(async (undo) => {
+    const { name, container, mountPoint, engine, header, key } = what;
+    // 4 attach
+    const probe = await context.engines[engine].probe();
+    if (!probe.usable) {
+      throw new ReelError('engine-unavailable', {
+        expected: `the ${engine} engine, which this volume uses`,
+        got: probe.reason,
+      });
+    }
+    const { device } = await context.engines[engine].attach(container, key, header.sectorSize);
+    if (device === null) throw new ReelError('internal', { expected: 'a device of a whole attachment', got: 'none' });
+    undo.push('attached and mounted devices', () => tearDown(context, container, mountPoint));
+    reached(context, 'attached');
+    // 5 check
+    await checkFilesystem(device);
+    reached(context, 'checked');
+    // 6 mount
+    await makeMountPoint(mountPoint);
+    await mountFilesystem(device, mountPoint);
+    reached(context, 'mounted');
+    // 7 prove
+    await proveIdentity(mountPoint, { layout: 1, uuid: container.uuid, name });
+    reached(context, 'proven');
+  });

@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { replacePrivateFile } from '../config/private-file.ts';
+import { ReelError } from '../errors.ts';
+
+const recordSchema = Type.Object({
+  name: Type.String(),
+  container: Type.String(),
+  /** Null until `create` has answered; a crash in between is settled at the next start. */
+  uuid: Type.Union([Type.String(), Type.Null()]),
+  type: Type.Union([Type.Literal('luks1'), Type.Literal('luks2')]),
+  size: Type.Integer(),
+  engine: Type.Union([Type.Literal('kernel'), Type.Literal('userspace')]),
+  key: Type.Union([Type.Literal('passphrase'), Type.Literal('keyFile')]),
+  createdAt: Type.String(),
+});
+
+/** What the daemon remembers of a volume. What state it is in is asked of the helper, never written down. */
+export type VolumeRecord = Static<typeof recordSchema>;
+
+const fileSchema = Type.Object({ layout: Type.Literal(1), volumes: Type.Array(recordSchema) });
+
+const damaged = (file: string, got: string, cause?: unknown): ReelError =>
+  new ReelError('config-invalid', {
+    expected: `a list of volumes in ${file}`,
+    got,
+    hint: 'restore the file from a backup, or move it away and register the volumes again',
+    cause,
+  });
+
+/** `volumes.json`. Throws `config-invalid` rather than starting with half a list. */
+export class VolumeRegistry {
+  readonly #file: string;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  async load(): Promise<VolumeRecord[]> {
+    let text: string;
+    try {
+      text = await readFile(this.#file, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw damaged(this.#file, 'a file that cannot be read', error);
+    }
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch (cause) {
+      throw damaged(this.#file, 'text that is not JSON', cause);
+    }
+    if (Value.Check(fileSchema, json)) return json.volumes;
+    throw damaged(this.#file, 'another form');
+  }
+
+  save(volumes: readonly VolumeRecord[]): Promise<void> {
+    return replacePrivateFile(this.#file, `${JSON.stringify({ layout: 1, volumes }, null, 2)}\n`);
+  }
+}

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { run } from '../../src/exec/run.ts';
+import { findHolders, findNamespaces, findOpeners } from '../../src/volume/holders.ts';
+import { mountAt, readMounts } from '../../src/volume/mountinfo.ts';
+
+let point: string;
+let device: string;
+const children: ChildProcess[] = [];
+before(async () => {
+  point = await mkdtemp(path.join(tmpdir(), 'reelvault-holders-'));
+  await run('mount', ['-t', 'tmpfs', 'tmpfs', point], { timeoutMs: 10_000 });
+  device = mountAt(await readMounts(), point)?.device ?? '';
+});
+after(async () => {
+  for (const child of children) {
+    child.stdin?.destroy();
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+  await run('umount', [point], { timeoutMs: 10_000 });
+  await rm(point, { recursive: true });
+});
+
+/** Starts a shell that says when it is ready and then stays until its stdin is closed. */
+const shell = async (text: string, cwd = '/', before_: string[] = []): Promise<number> => {
+  const [command = 'bash', ...args] = [...before_, 'bash', '-c', `${text}; echo ready; read -r`];
+  const child = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
+  children.push(child);
+  await once(child.stdout, 'data');
+  return child.pid ?? 0;
+};
+
+test('nobody uses a fresh mount', async () => {
+  assert.deepEqual(await findHolders(device), []);
+});
+
+test('an open file, a working directory, a program and its mapping each show with pid, command and path', async () => {
+  const file = path.join(point, 'with space');
+  await writeFile(file, 'x');
+  const reader = await shell(`exec 7< '${file}'`);
+  const inside = await shell('true', point);
+  const program = path.join(point, 'sleeper');
+  await copyFile('/bin/sleep', program);
+  await run('chmod', ['755', program], { timeoutMs: 10_000 });
+  const runner = spawn(program, ['600']);
+  children.push(runner);
+  await once(runner, 'spawn');
+  const holders = await findHolders(device);
+  const has = (pid: number | undefined, how: string, at: string): void => {
+    const found = holders.find((holder) => holder.pid === pid && holder.how === how);
+    assert.equal(found?.path, at, `${how} of ${pid} in ${JSON.stringify(holders)}`);
+    assert.notEqual(found.command, '');
+  };
+  has(reader, 'file', file);
+  has(inside, 'directory', point);
+  has(runner.pid, 'program', program);
+  has(runner.pid, 'mapping', program);
+  assert.ok(!holders.some((holder) => holder.pid === process.pid));
+  assert.deepEqual(await findOpeners(file), [reader]);
+});
+
+test('a process in another mount namespace shows, and so does the namespace', async () => {
+  const file = path.join(point, 'elsewhere');
+  await writeFile(file, 'x');
+  const pid = await shell(`exec 7< '${file}'`, '/', ['unshare', '--mount', '--propagation', 'private']);
+  assert.ok((await findHolders(device)).some((holder) => holder.pid === pid && holder.how === 'file'));
+  const namespaces = await findNamespaces(device);
+  assert.ok(namespaces.some((holder) => holder.pid === pid && holder.path === point));
+});
