@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,6 +48,32 @@ std::vector<std::string> mountPoints() {
   return points;
 }
 
+bool isSameDirectory(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+
+// In a chroot the mount that holds our root cannot be named; where the host shares it (systemd does), every unmount made here would
+// be made on the host. A child climbs out of the chroot (its working directory is put above its root, where ".." has no bound) and
+// sets the propagation of the whole namespace, which is the parent's too.
+bool makeSlaveFromAboveChroot() {
+  const pid_t child = fork();
+  if (child < 0) return false;
+  if (child == 0) {
+    const int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat here {};
+    struct stat above {};
+    if (top < 0 || chroot("/proc") != 0 || fchdir(top) != 0 || stat(".", &here) != 0) _exit(1);
+    for (;; here = above) {
+      if (chdir("..") != 0 || stat(".", &above) != 0) _exit(1);
+      if (isSameDirectory(here, above)) break;
+    }
+    _exit(chroot(".") == 0 && mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 ? 0 : 1);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return false;
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 std::string firstUnsearchable(const Account& account, const std::string& path) {
   for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string ancestor = path.substr(0, slash);
@@ -78,9 +105,10 @@ void makeTarget(const Needed& needed, const std::string& cover) {
 
 std::string ownMountNamespace() {
   if (unshare(CLONE_NEWNS) != 0) return std::strerror(errno);
-  // Slave, not private: an unmount on the host must reach this namespace. EINVAL: "/" is no mount point (a plain chroot); then the
-  // mounts keep the propagation they have, which on such hosts is none.
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0 && errno != EINVAL) failErrno("the mount namespace", "to make it a slave of the host's");
+  // Slave, not private: an unmount on the host must reach this namespace. EINVAL: "/" is no mount point, that is, a chroot.
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0) return "";
+  if (errno != EINVAL) failErrno("the mount namespace", "to make it a slave of the host's");
+  if (!makeSlaveFromAboveChroot()) fail("the mount namespace", "to make it a slave of the host's", "a chroot that cannot be looked out of");
   return "";
 }
 

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const launcher = path.join(root, 'build/Release/launcher');
+
+test('in a chroot on a host that shares its mounts, nothing that the launcher unmounts or covers shows on the host', () => {
+  const top = fs.mkdtempSync(path.join(os.tmpdir(), 'shared-'));
+  fs.chmodSync(top, 0o755);
+  try {
+    const script = path.join(root, 'fixtures/launcher/shared-chroot.sh');
+    const mounts = execFileSync('unshare', ['--mount', 'sh', script, launcher, top], { encoding: 'utf8' });
+    assert.deepEqual(mounts.trim().split('\n'), [path.join(top, 'data/volume')]);
+  } finally {
+    fs.rmSync(top, { recursive: true, force: true });
+  }
+});
+
+test('no descriptor of the starter reaches the program', () => {
+  const file = path.join(os.tmpdir(), `kept-${process.pid}`);
+  const fd = fs.openSync(file, 'w+');
+  try {
+    const list = ['--user', 'nobody', '--', '/bin/ls', '/proc/self/fd'];
+    const seen = spawnSync(launcher, list, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe', fd, fd, fd] });
+    // 3 is the directory that ls itself reads
+    assert.deepEqual(seen.stdout.trim().split('\n'), ['0', '1', '2', '3']);
+  } finally {
+    fs.closeSync(fd);
+    fs.rmSync(file);
+  }
+});
+
+test('without the right to make a mount namespace it goes on, and says what is missing', () => {
+  const program = ['--user', 'nobody', '--', '/usr/bin/printenv', 'REELVAULT_CONFINEMENT'];
+  const bounds = ['--bounding-set=-sys_admin', '--inh-caps=-sys_admin'];
+  const run = spawnSync('setpriv', [...bounds, launcher, ...program], { encoding: 'utf8' });
+  assert.equal(run.status, 0, run.stderr);
+  const report = JSON.parse(run.stdout) as { mountNamespaceMissing: string | null; covered: string[] };
+  assert.equal(report.mountNamespaceMissing, 'Operation not permitted');
+  assert.match(run.stderr, /^\{"warning":"confinement is incomplete"/);
+});
