@@ -14,6 +14,7 @@ interface Addon {
   renameBeneath(dirFd: number, crossMounts: boolean, from: string, to: string, noReplace: boolean): void;
   statBeneath(dirFd: number, crossMounts: boolean, path: string): BeneathStat;
   listBeneath(dirFd: number, crossMounts: boolean, path: string): DirectoryEntry[];
+  forbidDumps(): void;
   peerCredentials(fd: number): PeerCredentials;
   sendWithFd(socketFd: number, bytes: Uint8Array, fd: number, timeoutMs: number): void;
   callUnixSocket(path: string, bytes: Uint8Array, maxReply: number, timeoutMs: number): Promise<UnixReply>;
@@ -103,6 +104,14 @@ export const listBeneath = (dirFd: number, path: string, options: BeneathOptions
 
 /** Makes a file, or the entries of a directory, durable. Off the main thread: it can take seconds. */
 export const syncFd: (fd: number) => Promise<void> = promisify(fsync);
+
+// The process
+
+/**
+ * No core dump of this process, and no look into its memory by others of the same user (prctl PR_SET_DUMPABLE). Every execve puts it back, so
+ * each process that holds keys calls this first; a program it starts is not covered.
+ */
+export const forbidDumps = (): void => addon.forbidDumps();
 
 // Descriptor passing over unix stream sockets
 
