@@ -127,6 +127,8 @@ Layout readLayout(crypt_device* device, uint64_t containerSize) {
   const int keyBytes = crypt_get_volume_key_size(device);
   layout.keyBits = static_cast<uint32_t>(keyBytes) * 8;
   if (layout.cipher != kCipher) throw Refusal(Code::cipher, kCipher, layout.cipher);
+  // LUKS2 knows the key's length from its keyslots only.
+  if (keyBytes <= 0) throw Refusal(Code::noKeyslot, "a keyslot with a key", "none: the container was erased");
   if (keyBytes != 32 && keyBytes != 64)
     throw Refusal(Code::cipher, "a volume key of 256 or 512 bits", std::to_string(layout.keyBits) + " bits");
   checkSize(layout, containerSize, fixedSize);

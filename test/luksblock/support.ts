@@ -80,8 +80,14 @@ export interface Status {
   readonly ioFlusher: boolean;
   readonly memoryLocked: boolean;
   readonly dumpable: boolean;
-  readonly refused: Readonly<Record<string, string>>;
-  readonly requests: Readonly<Record<string, number>>;
+  readonly refused: Readonly<Partial<Record<'directIo' | 'ioFlusher' | 'memoryLocked' | 'oomScore', string>>>;
+  readonly requests: {
+    readonly reads: number;
+    readonly readBytes: number;
+    readonly writes: number;
+    readonly writtenBytes: number;
+    readonly syncs: number;
+  };
   readonly errors: { readonly reads: number; readonly writes: number; readonly syncs: number; readonly last: string };
 }
 
@@ -119,8 +125,9 @@ export const serve = async (
   keyFile: string,
   args: readonly string[] = [],
   program = binary,
+  mountPoint?: string,
 ): Promise<Served> => {
-  const mount = await mkdtemp(`${container}.mount-`);
+  const mount = mountPoint ?? (await mkdtemp(`${container}.mount-`));
   const outcome = await luksblock(['--container', container, '--mount', mount, ...args], keyFile, program);
   if (outcome.code !== 0) throw new Error(`luksblock: ${outcome.code}: ${outcome.stderr}`);
   const ready = JSON.parse(outcome.stdout) as Served['ready'];
