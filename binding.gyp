@@ -42,6 +42,8 @@
       "type": "executable",
       "dependencies": ["core"],
       "sources": ["<!@(ls test/native/*.cc)"],
+      "cflags_cc": ["-fexceptions"],
+      "cflags_cc!": ["-fno-exceptions"],
       "libraries": ["-luring", "-lpthread"]
     }
   ]

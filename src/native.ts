@@ -1,10 +1,13 @@
 /**
- * The only importer of the addon. JavaScript validates here; native code trusts what it is given.
+ * What is native, typed (`native/addon.ts` loads it). JavaScript validates here; native code trusts what it is given.
  * Each area of the addon has its typed functions in a section of its own.
  */
 import { fsync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
+import { addon as loaded } from './native/addon.ts';
+
+export * from './native/recovery.ts';
+export * from './native/segment-writer.ts';
 
 interface Addon {
   crc32c(bytes: Uint8Array, crc: number): number;
@@ -20,7 +23,7 @@ interface Addon {
   callUnixSocket(path: string, bytes: Uint8Array, maxReply: number, timeoutMs: number): Promise<UnixReply>;
 }
 
-const addon = createRequire(import.meta.url)('../build/Release/reelvault.node') as Addon;
+const addon = loaded as Addon;
 
 const descriptor = (fd: number): number => {
   if (Number.isInteger(fd) && fd >= 0 && fd < 2 ** 31) return fd;

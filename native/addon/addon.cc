@@ -8,6 +8,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   reelvault::registerJail(env, exports);
   reelvault::registerProcess(env, exports);
   reelvault::registerUnixSocket(env, exports);
+  reelvault::registerSegmentWriter(env, exports);
+  reelvault::registerRecovery(env, exports);
   return exports;
 }
 

@@ -1,0 +1,94 @@
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "ts/packet.h"
+#include "ts/pes.h"
+#include "ts/psi.h"
+#include "ts/sync.h"
+
+namespace reelvault::ts {
+
+/// One access unit (PES packet) of the main stream. Offsets count the bytes fed so far, from 0.
+struct AccessUnit {
+  uint64_t offset = 0;     ///< of its first packet
+  uint64_t cutOffset = 0;  ///< where a segment that begins with it begins: the PAT directly before, or `offset`
+  int64_t pts = -1;        ///< 33 bits; -1 unknown
+  bool keyframe = false;
+  bool tables = false;  ///< PAT and PMT stand between cutOffset and offset
+  bool first = false;   ///< no packet of the main stream came before it
+};
+
+class AccessUnitSink {
+ public:
+  virtual void accessUnit(const AccessUnit& unit) = 0;
+
+ protected:
+  ~AccessUnitSink() = default;
+};
+
+struct Counters {
+  uint64_t packets = 0, nullPackets = 0, continuityErrors = 0, transportErrors = 0, syncLosses = 0, garbageBytes = 0;
+};
+
+/// Reads a transport stream that comes in pieces of any size and reports the access units of its main stream.
+/// Holds at most a few packets of it, allocates nothing, and gives the same answers however the bytes are cut into pieces.
+class Parser {
+ public:
+  /// A PAT further before a keyframe than this is not its PAT, and a picture whose kind is not clear after so much is no keyframe:
+  /// so the bytes that settled() holds back stay few.
+  static constexpr uint64_t kLookback = 32 * 1024;
+  static constexpr uint64_t kUnsettledMax = 2 * kLookback + SyncFinder::kLimit + 2 * SyncFinder::kWanted * kPacketBytes;
+
+  explicit Parser(AccessUnitSink& sink);
+  /// False when there is no packet grid in the bytes (at the start or after a loss): nothing more is taken.
+  bool feed(const uint8_t* data, size_t length);
+  /// The end of the stream. False when no packet was ever found. `wholePackets`: what is no whole packet at the end does not count as
+  /// settled (recovery of a torn file); otherwise every byte does.
+  bool end(bool wholePackets = false);
+
+  bool synced() const { return everSynced_; }
+  bool failed() const { return failed_; }
+  /// Every cut from now on lies at this offset or after it.
+  uint64_t settled() const;
+  /// The end of the last whole packet on the grid, or the offset where the grid was lost.
+  uint64_t goodEnd() const { return goodEnd_; }
+  uint64_t position() const { return position_; }
+  bool searching() const { return searching_; }
+  const Counters& counters() const { return counters_; }
+
+ private:
+  void search(const uint8_t*& data, size_t& length);
+  void adoptGrid();
+  void loseGrid();
+  void packet(const uint8_t* p, uint64_t offset);
+  void checkContinuity(const uint8_t* p, uint16_t id);
+  void programAssociation(const uint8_t* p, uint64_t offset);
+  void programMap(const uint8_t* p);
+  void mainPacket(const uint8_t* p, uint64_t offset);
+  void scan(const uint8_t* data, size_t length);
+  void decide(bool keyframe);
+
+  AccessUnitSink& sink_;
+  SyncFinder finder_;
+  bool searching_ = true, everSynced_ = false, failed_ = false, ended_ = false, whole_ = false;
+  uint64_t position_ = 0, goodEnd_ = 0;
+  std::array<uint8_t, kPacketBytes> carry_{};
+  size_t carryLength_ = 0;
+
+  SectionAssembler pat_, pmt_;
+  uint16_t pmtPid_ = kNoPid;
+  MainStream main_;
+  bool mainSeen_ = false;
+  bool patNear_ = false, pmtNear_ = false;  // seen since the last packet of the main stream
+  uint64_t patOffset_ = 0;
+  bool pending_ = false;  // unit_ waits for the scanner's verdict
+  AccessUnit unit_;
+  PictureScanner scanner_;
+  static constexpr uint8_t kNoCounter = 0xff;
+  std::array<uint8_t, 8192> continuity_;  // low nibble: last counter; bit 4: it came twice
+  Counters counters_;
+};
+
+}  // namespace reelvault::ts

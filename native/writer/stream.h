@@ -1,0 +1,114 @@
+#pragma once
+#include <array>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/sha256.h"
+#include "writer/events.h"
+#include "writer/io_backend.h"
+#include "writer/reel_file.h"
+#include "writer/segmenter.h"
+#include "writer/slab_pool.h"
+
+namespace reelvault {
+
+constexpr uint64_t kNoEnd = UINT64_MAX;
+
+struct PendingSegment {
+  Segment segment;
+  bool hashed = false;
+  uint32_t crc32c = 0;
+  Sha256Digest sha256{};
+};
+
+/// One hour's reel of a session. It holds the session's bytes `begin` … `end`.
+struct Reel {
+  enum class State : uint8_t { wanted, open };
+  int64_t hourUs = 0;
+  std::string path;
+  uint64_t begin = 0, end = kNoEnd;
+  State state = State::wanted;
+  ReelFile file;
+  std::deque<PendingSegment> pending;  ///< cut, not yet acknowledged
+  uint64_t durableEnd = 0;             ///< the session's bytes up to here are acknowledged, or belong to the reel before
+  uint64_t syncedEnd = 0;              ///< … are synced
+  uint64_t allocatedEnd = 0;           ///< in the file
+  bool newOnDisk = false;              ///< created, and its directories not yet synced
+
+  uint64_t fileOffset(uint64_t at) const { return file.base + (at - begin); }
+};
+
+struct Stream;
+
+/// A write on its way, with the memory for blocks that cannot go out of the slabs directly.
+struct WriteOperation : WriteRequest {
+  std::shared_ptr<Stream> stream;
+  uint64_t begin = 0, end = 0;  ///< of the session
+  size_t length = 0;            ///< bytes in `iov`, whole blocks
+  bool done = false;
+  std::vector<BlockBuffer> blocks;
+  std::array<iovec, 72> exact{};  ///< the session's bytes begin … end, for the sums
+  size_t exactCount = 0;
+};
+
+/// A session of one stream. What stands below `shared` is guarded by Shared::mutex; what stands above belongs to the thread that appends.
+struct Stream {
+  Stream(int id, int volume, std::string name, bool evidence, uint32_t segmentMs, int64_t lastEndUs)
+      : id(id), volume(volume), name(std::move(name)), evidence(evidence), segmenter(segmentMs, lastEndUs) {}
+
+  const int id;
+  const int volume;
+  const std::string name;
+  const bool evidence;
+  Segmenter segmenter;
+  Slab* fill = nullptr;  ///< the newest slab
+  size_t fillAt = 0;     ///< where in it the next byte goes
+  bool inputEnded = false;
+  std::array<uint8_t, 16> firstBytes{};
+
+  // shared
+  uint64_t received = 0;   ///< bytes taken
+  uint64_t settled = 0;    ///< no cut will come before this: up to here bytes may be written
+  uint64_t submitted = 0;  ///< handed to the backend
+  uint64_t written = 0;    ///< written without a gap
+  uint64_t flushTo = 0;    ///< to be written now, though it be little
+  uint64_t summed = 0;     ///< gone into the running sums
+  Slab* head = nullptr;
+  Slab* tail = nullptr;
+  std::list<Reel> reels;  ///< oldest first; only the first is ever open
+  std::deque<WriteOperation*> underWay;
+  bool partialUnderWay = false;  ///< the last block was padded: its next version must wait
+  bool queued = false;           ///< stands in Shared::ready
+  bool blocked = false;          ///< the caller waits for `drain`
+  bool finishing = false;        ///< finish() was called
+  bool abandoned = false;        ///< a sync failed: nothing of the reel may be touched or acknowledged any more
+  Failure failure;               ///< of I/O; nothing more is written
+  uint32_t crc = 0;
+  Sha256 sha;
+
+  bool failed() const { return failure.error != 0; }
+  uint64_t queuedBytes() const { return received - written; }
+  Reel* openReel() { return !reels.empty() && reels.front().state == Reel::State::open ? &reels.front() : nullptr; }
+};
+
+/// What the appending thread, the thread that writes and the threads that commit share.
+struct Shared {
+  Shared(size_t stagingBytes, EventSink& sink, FileOps& ops) : pool(stagingBytes), sink(sink), ops(ops) {}
+
+  std::mutex mutex;
+  std::condition_variable progress;  ///< bytes were written or summed, or a stream failed
+  SlabPool pool;
+  std::deque<std::shared_ptr<Stream>> ready;  ///< the writing thread should look at these
+  std::vector<std::shared_ptr<Stream>> blocked;
+  std::vector<Event> cuts;  ///< `segment` events, for the next round of any volume to report
+  EventSink& sink;
+  FileOps& ops;
+};
+
+}  // namespace reelvault

@@ -1,0 +1,49 @@
+#pragma once
+#include <cstdint>
+
+namespace reelvault {
+
+constexpr int64_t kUnknownTime = INT64_MIN;
+constexpr int64_t kHourUs = 3600LL * 1000 * 1000;
+constexpr int64_t kUnknownPts = -1;
+
+/// Flags of a segment, as they stand in its index record (docs/archive.md).
+constexpr uint32_t kKeyframe = 1;
+constexpr uint32_t kDiscontinuity = 2;
+constexpr uint32_t kTables = 4;
+constexpr uint32_t kCutByTime = 8;
+constexpr uint32_t kSessionEnd = 16;
+constexpr uint32_t kClockJumped = 32;
+
+/// Start of the UTC hour, also before 1970.
+constexpr int64_t hourOf(int64_t us) { return us - ((us % kHourUs) + kHourUs) % kHourUs; }
+/// 90 kHz ticks as microseconds, rounded.
+constexpr int64_t ticksToUs(int64_t ticks) { return (ticks * 100 + 4) / 9; }
+
+struct Placed {
+  int64_t startUs;
+  uint32_t flags;
+};
+/// The timeline rule (I6): media clock while it and the wall clock agree; the wall clock where it is ahead; never before `formerEndUs`.
+/// `formerEndUs` and `wallUs` may be kUnknownTime, not both. `newSession`: the first segment of a publisher.
+Placed placeSegment(int64_t formerEndUs, int64_t wallUs, bool newSession);
+
+/// Makes the 33-bit PTS of one stream a line that does not wrap.
+class PtsClock {
+ public:
+  /// A step larger than this is no passing of time but another time base.
+  static constexpr int64_t kJump = 10 * 90000;
+  struct Reading {
+    int64_t pts;
+    bool jumped;
+  };
+  Reading feed(int64_t pts33);
+  /// The shortest distance seen between two access units: the best guess for how long the last one lasts.
+  int64_t unitTicks() const { return unit_; }
+
+ private:
+  int64_t last_ = kUnknownPts;
+  int64_t unit_ = 0;
+};
+
+}  // namespace reelvault

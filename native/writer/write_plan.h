@@ -1,0 +1,21 @@
+#pragma once
+#include "writer/stream.h"
+
+namespace reelvault {
+
+constexpr uint64_t kWriteLeast = 256 * 1024;  ///< without a commit, less is not written
+constexpr uint64_t kWriteMost = 1024 * 1024;  ///< in one request
+constexpr size_t kWritesPerStream = 4;
+
+/// Fills `operation` with the next write of the stream: whole blocks, out of the slabs where memory and file are aligned alike, through
+/// blocks of its own where not (the rest of a reel's former session, the padded last block, bytes that a new reel took over).
+/// False when there is nothing to write now. Call with Shared::mutex held.
+bool planWrite(Stream& stream, WriteOperation& operation);
+/// Gives back the slabs that no later write needs. Call with Shared::mutex held.
+void releaseWritten(Stream& stream, SlabPool& pool);
+/// Gives back all slabs: nothing of the stream is written any more.
+void releaseAll(Stream& stream, SlabPool& pool);
+/// Puts the sums of segments that end where the running sums stand into their records. Call with Shared::mutex held.
+void closeSums(Stream& stream);
+
+}  // namespace reelvault

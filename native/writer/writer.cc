@@ -1,0 +1,243 @@
+#include "writer/writer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "writer/write_plan.h"
+
+namespace reelvault {
+
+Result<std::unique_ptr<Writer>> Writer::make(const WriterOptions& options, EventSink& sink, FileOps& ops) {
+  std::unique_ptr<IoBackend> io;
+  BackendKind backend = BackendKind::pwrite;
+  if (options.backend != BackendKind::pwrite) {
+    auto ring = makeUringBackend();
+    if (ring.ok()) {
+      io = std::move(ring.value);
+      backend = BackendKind::ioUring;
+    } else if (options.backend == BackendKind::ioUring) {
+      return ring.failure;
+    }
+  }
+  if (!io) io = makePwriteBackend();
+  std::unique_ptr<Writer> writer(new Writer(options, backend, std::move(io), sink, ops));
+  if (!writer->shared_.pool.ok()) return Failure{ENOMEM, "reserve the staging memory"};
+  return writer;
+}
+
+Writer::Writer(const WriterOptions& options, BackendKind backend, std::unique_ptr<IoBackend> io, EventSink& sink, FileOps& ops)
+    : backend_(backend),
+      highMark_(highMarkOf(options.stagingBytes)),
+      interval_(options.commitIntervalMs),
+      shared_(options.stagingBytes, sink, ops),
+      loop_(std::make_unique<WriteLoop>(shared_, std::move(io))) {}
+
+Writer::~Writer() { stop(); }
+
+void Writer::stop() {
+  for (auto& [id, volume] : volumes_) volume->stop();
+  loop_->stop();
+}
+
+int Writer::addVolume(UniqueFd directory, const VolumeUuid& uuid) {
+  const int id = nextId_++;
+  volumes_[id] = std::make_unique<Volume>(id, std::move(directory), uuid, interval_, shared_, *loop_);
+  return id;
+}
+
+Failure Writer::removeVolume(int volume) {
+  const auto found = volumes_.find(volume);
+  if (found == volumes_.end()) return {ENOENT, "find the volume"};
+  {
+    const std::lock_guard lock(shared_.mutex);
+    if (!found->second->empty()) return {EBUSY, "remove the volume: sessions are open"};
+  }
+  volumes_.erase(found);
+  return Failure::none();
+}
+
+Result<int> Writer::openStream(const StreamOptions& options) {
+  const auto volume = volumes_.find(options.volume);
+  if (volume == volumes_.end()) return Failure{ENOENT, "find the volume"};
+  const std::lock_guard lock(shared_.mutex);
+  if (volume->second->writes(options.name)) return Failure{EBUSY, "open the stream: it is being written"};
+  if ((streams_.size() + 1) * kReservedSlabs > shared_.pool.total() / 4 * 3) return Failure{ENOBUFS, "open the stream: too little staging memory for so many"};
+  const auto stream = std::make_shared<Stream>(nextId_++, options.volume, options.name, options.evidence, options.segmentMs, options.lastEndUs);
+  volume->second->add(stream);
+  streams_[stream->id] = stream;
+  return stream->id;
+}
+
+int64_t Writer::append(int id, const uint8_t* data, size_t length, int64_t nowUs) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return kRefused;
+  const std::shared_ptr<Stream>& stream = found->second;
+  if (stream->inputEnded) return kRefused;
+  if (!reserve(*stream, length)) {
+    const std::lock_guard lock(shared_.mutex);
+    if (stream->failed()) return kRefused;
+    block(stream);
+    // Memory is short because little streams wait for their commits: bring those forward.
+    for (auto& [key, volume] : volumes_) volume->hurry();
+    return kNotTaken;
+  }
+  if (stream->received < stream->firstBytes.size()) {
+    const size_t at = stream->received;
+    std::memcpy(stream->firstBytes.data() + at, data, std::min(length, stream->firstBytes.size() - at));
+  }
+  copyIn(*stream, data, length);
+  const bool good = stream->segmenter.feed(data, length, nowUs);
+  const int64_t queued = publish(stream, length);
+  if (good) return queued;
+  reportNoTransportStream(*stream);
+  endInput(stream);
+  return queued;
+}
+
+// Staging memory for all the bytes, or none of it.
+bool Writer::reserve(Stream& stream, size_t length) {
+  const size_t room = stream.fill != nullptr ? kSlabBytes - stream.fillAt : 0;
+  if (length <= room) return true;
+  const std::lock_guard lock(shared_.mutex);
+  uint64_t begin = stream.received + room;
+  uint32_t skip = 0;
+  // Memory is laid out as the file will be, so that whole slabs can be written as they are.
+  if (!stream.reels.empty() && begin >= stream.reels.back().begin) skip = static_cast<uint32_t>(stream.reels.back().fileOffset(begin) % kBlockBytes);
+  const size_t needed = (length - room + skip + kSlabBytes - 1) / kSlabBytes;
+  if (stream.failed() || shared_.pool.available() < needed) return false;
+  for (size_t i = 0; i < needed; i++) {
+    Slab* slab = shared_.pool.take();
+    slab->begin = begin;
+    slab->skip = skip;
+    begin += kSlabBytes - skip;
+    skip = 0;
+    if (stream.tail != nullptr) stream.tail->next = slab;
+    else stream.head = slab;
+    stream.tail = slab;
+    if (stream.fill == nullptr) {
+      stream.fill = slab;
+      stream.fillAt = slab->skip;
+    }
+  }
+  return true;
+}
+
+void Writer::copyIn(Stream& stream, const uint8_t* data, size_t length) {
+  while (length > 0) {
+    if (stream.fillAt == kSlabBytes) {
+      // Written once, by reserve(), in this thread: safe to read without the mutex.
+      stream.fill = stream.fill->next;
+      stream.fillAt = stream.fill->skip;
+    }
+    const size_t take = std::min(length, kSlabBytes - stream.fillAt);
+    std::memcpy(stream.fill->data + stream.fillAt, data, take);
+    stream.fillAt += take, data += take, length -= take;
+  }
+}
+
+// Makes what append did known to the other threads.
+int64_t Writer::publish(const std::shared_ptr<Stream>& stream, size_t length) {
+  bool wake = false;
+  const std::lock_guard lock(shared_.mutex);
+  stream->received += length;
+  if (stream->failed()) return kRefused;
+  const bool first = stream->reels.empty();
+  placeSegments(*stream);
+  stream->settled = stream->segmenter.settled();
+  if (first && !stream->reels.empty()) volumes_.at(stream->volume)->hurry();
+  // The writing thread comes back to the stream by itself as long as a write of it is under way.
+  wake = stream->settled - stream->submitted >= kWriteLeast && stream->openReel() != nullptr && stream->underWay.size() < kWritesPerStream &&
+         !stream->partialUnderWay && !stream->queued;
+  if (wake) {
+    WriteLoop::enqueue(shared_, stream);
+    loop_->wake();
+  }
+  if (stream->queuedBytes() > highMark_) block(stream);
+  return static_cast<int64_t>(stream->queuedBytes());
+}
+
+// Finished segments go to the reel of their hour.
+void Writer::placeSegments(Stream& stream) {
+  std::vector<Segment>& finished = stream.segmenter.finished();
+  const auto add = [&stream](int64_t startUs, uint64_t begin) {
+    Reel& reel = stream.reels.emplace_back();
+    reel.hourUs = hourOf(startUs);
+    reel.path = reelPathOf(stream.name, reel.hourUs);
+    reel.begin = begin;
+  };
+  if (stream.reels.empty() && stream.segmenter.open()) add(finished.empty() ? stream.segmenter.currentStartUs() : finished.front().startUs, 0);
+  for (size_t i = 0; i < finished.size(); i++) {
+    const Segment& segment = finished[i];
+    Reel& reel = stream.reels.back();
+    PendingSegment pending;
+    pending.segment = segment;
+    reel.pending.push_back(pending);
+    Event event{.kind = EventKind::segment, .stream = stream.id, .reel = reel.path};
+    event.records.push_back({.length = static_cast<uint32_t>(segment.end - segment.begin),
+                             .flags = segment.flags,
+                             .startUs = segment.startUs,
+                             .firstPts = segment.firstPts,
+                             .duration = segment.duration});
+    shared_.cuts.push_back(std::move(event));
+    const bool last = i + 1 == finished.size();
+    if (last && stream.inputEnded) break;
+    const int64_t nextUs = last ? stream.segmenter.currentStartUs() : finished[i + 1].startUs;
+    if (hourOf(nextUs) == reel.hourUs) continue;
+    reel.end = segment.end;
+    add(nextUs, segment.end);
+  }
+  finished.clear();
+  if (stream.inputEnded && !stream.reels.empty()) stream.reels.back().end = stream.segmenter.settled();
+}
+
+void Writer::endInput(const std::shared_ptr<Stream>& stream) {
+  stream->inputEnded = true;
+  (void)stream->segmenter.end();
+  (void)publish(stream, 0);
+  const std::lock_guard lock(shared_.mutex);
+  volumes_.at(stream->volume)->hurry();
+}
+
+void Writer::finish(int id) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  const std::shared_ptr<Stream> stream = found->second;
+  streams_.erase(found);
+  if (!stream->inputEnded) {
+    endInput(stream);
+    if (stream->received > 0 && !stream->segmenter.parser().synced()) reportNoTransportStream(*stream);
+  }
+  const std::lock_guard lock(shared_.mutex);
+  stream->finishing = true;
+  volumes_.at(stream->volume)->hurry();
+}
+
+ts::Counters Writer::counters(int id) const {
+  const auto found = streams_.find(id);
+  return found == streams_.end() ? ts::Counters{} : found->second->segmenter.parser().counters();
+}
+
+// Call with Shared::mutex held.
+void Writer::block(const std::shared_ptr<Stream>& stream) {
+  if (stream->blocked) return;
+  stream->blocked = true;
+  shared_.blocked.push_back(stream);
+}
+
+void Writer::reportNoTransportStream(const Stream& stream) {
+  const ts::Parser& parser = stream.segmenter.parser();
+  Event event{.kind = EventKind::error, .stream = stream.id, .notTransportStream = true, .expected = "MPEG-TS packets (the byte 0x47 every 188 bytes)"};
+  if (parser.synced()) {
+    event.got = "no packet in the 64 KiB after byte " + std::to_string(parser.goodEnd());
+  } else {
+    event.got = std::to_string(parser.position()) + " bytes without, that begin with";
+    const size_t shown = std::min<uint64_t>(stream.received, stream.firstBytes.size());
+    for (size_t i = 0; i < shown; i++) {
+      constexpr char kDigits[] = "0123456789abcdef";
+      event.got += {' ', kDigits[stream.firstBytes[i] >> 4], kDigits[stream.firstBytes[i] & 15]};
+    }
+  }
+  shared_.sink.report({std::move(event)});
+}
+
+}  // namespace reelvault

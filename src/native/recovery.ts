@@ -1,0 +1,44 @@
+/** Indexes of reels, and what brings a reel and its index in accord after a crash. */
+import { addon as loaded } from './addon.ts';
+import { errnoError, type SegmentRecord } from './segment-writer.ts';
+
+export interface ReelIndex {
+  /** Start of the reel's hour, µs UTC; null when the header does not hold. */
+  readonly hourUs: number | null;
+  readonly evidence: boolean;
+  /** The records that hold (I1), by offset. */
+  readonly records: readonly SegmentRecord[];
+  /** How many records, or parts of one, do not hold. */
+  readonly bad: number;
+}
+
+export interface RecoveryReport {
+  /** In the index now. */
+  readonly records: number;
+  /** Bytes of the reel that they name. */
+  readonly indexed: number;
+  /** Bytes taken off the reel's end. */
+  readonly cutBytes: number;
+  /** Records for segments that had none. */
+  readonly added: number;
+}
+
+interface Addon {
+  decodeIndex(bytes: Uint8Array, reelBytes: number): ReelIndex;
+  recoverReel(dirFd: number, path: string): Promise<RecoveryReport & { errno: number; what: string }>;
+}
+const addon = loaded as Addon;
+
+/** Reads an index. A record counts only if its CRC holds, it lies behind the one before, and its bytes are below `reelBytes`. */
+export const decodeIndex = (bytes: Uint8Array, reelBytes: number = Number.MAX_SAFE_INTEGER): ReelIndex =>
+  addon.decodeIndex(bytes, reelBytes);
+
+/**
+ * Does I1 for the reel at `path` in the volume: drops records that do not hold, indexes whole segments that have none, cuts the torn tail.
+ * May be called at any time, also again after a crash in the middle. `stream-busy` while a writer has the reel, `not-found` without a reel.
+ */
+export const recoverReel = async (dirFd: number, path: string): Promise<RecoveryReport> => {
+  const { errno, what, ...report } = await addon.recoverReel(dirFd, path);
+  if (errno !== 0) throw errnoError(errno, `to ${what}`);
+  return report;
+};
