@@ -106,6 +106,10 @@ export class Vm {
     return this.#closing;
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   async #boot(kernel: Kernel, params: VmParams): Promise<void> {
     const at = (name: string): string => path.join(this.#folder, name);
     await host('mkdir', [this.exchange]);
