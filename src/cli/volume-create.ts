@@ -54,12 +54,12 @@ Examples:
       const secret = await secretFrom(options);
       try {
         const volume = await clientOf(options).put<VolumeView>(`/volumes/${encodeURIComponent(name)}?${query}`, secret);
-        const size = formatBytes(volume.size ?? 0);
+        const size = formatBytes(volume.size);
         const key = volume.keyFile === null ? '' : `\nkey file: ${volume.keyFile}: keep a copy in a safe place`;
         print(
           options,
           volume,
-          `${volume.name}: ${volume.state}, ${size}, ${volume.type}, ${volume.engine ?? 'no engine'}\ncontainer: ${volume.container}${key}`,
+          `${volume.name}: ${volume.state}, ${size}, ${volume.type}, ${volume.engine}\ncontainer: ${volume.container}${key}`,
         );
       } finally {
         secret?.fill(0);

@@ -7,11 +7,11 @@ import { formatBytes, print, table } from './output.ts';
 const row = (volume: VolumeView): string[] => [
   volume.name,
   volume.state,
-  volume.size === null ? '' : formatBytes(volume.size),
-  volume.type ?? '',
-  volume.engine ?? '',
-  volume.mountPoint,
-  volume.readOnly ?? volume.failure?.nextStep ?? '',
+  formatBytes(volume.size),
+  volume.type,
+  volume.engine,
+  volume.mountPoint ?? '',
+  volume.failure?.nextStep ?? '',
 ];
 
 export const volumeList = (parent: Command): void => {

@@ -31,11 +31,7 @@ Examples:
       const secret = await secretFrom(options);
       try {
         const volume = await clientOf(options).post<VolumeView>(`/volumes/${encodeURIComponent(name)}/open`, secret);
-        print(
-          options,
-          volume,
-          `${volume.name}: ${volume.state} at ${volume.mountPoint} (${volume.engine ?? 'no engine'})`,
-        );
+        print(options, volume, `${volume.name}: ${volume.state} at ${volume.mountPoint ?? '?'} (${volume.engine})`);
       } finally {
         secret?.fill(0);
       }

@@ -1,12 +1,18 @@
 /**
  * The entry of the helper process: `node src/helper/main.ts --uid N --gid N [--datapath A:B] [--runtime DIR]`. User and group are those
- * of the service. Ends at SIGTERM, after the verbs that run; open volumes stay open.
+ * of the service. Its first line on stdout says that it is ready, or why it cannot run. Ends at SIGTERM and when its standard input
+ * ends (the supervisor is gone), after the verbs that run; open volumes stay open.
  */
 import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { loadSettings } from '../config/load.ts';
 import { ReelError, toReelError } from '../errors.ts';
+import { forbidDumps } from '../native.ts';
 import { startHelper } from './start.ts';
+
+const say = (line: object): void => {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+};
 
 const identifier = (name: string, text: string | undefined): number => {
   if (text !== undefined && /^\d{1,9}$/.test(text)) return Number(text);
@@ -15,6 +21,7 @@ const identifier = (name: string, text: string | undefined): number => {
 
 const log = pino({ name: 'helper' }, pino.destination({ fd: 2, sync: true }));
 try {
+  forbidDumps();
   const { values } = parseArgs({
     options: {
       uid: { type: 'string' },
@@ -33,8 +40,11 @@ try {
     void server.close().then(() => process.exit(0));
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
+  process.stdin.on('end', end).on('error', end).resume();
+  say({ ready: true, pid: process.pid });
 } catch (thrown) {
   const error = toReelError(thrown);
   log.fatal({ err: error }, error.message);
+  say({ ready: false, error: error.toJSON() });
   process.exitCode = error.row.exit;
 }

@@ -14,7 +14,7 @@ import { ReelError } from '../errors.ts';
 import { systemPath } from '../exec/environment.ts';
 import { prepareDirectories } from './directories.ts';
 import { Part, type PartEvent, type ReadyLine } from './part.ts';
-import { ensureServiceUser } from './service-user.ts';
+import { type Account, ensureServiceUser } from './service-user.ts';
 
 export interface SupervisorParams {
   readonly settings: Settings;
@@ -58,8 +58,8 @@ export class Supervisor {
     await this.#awaitFormerDaemon();
     const admin = await ensureAdmin(settings.state, service);
     try {
-      if (root) await this.#launch('helper', process.execPath, [path.join(programRoot, 'src/helper/main.ts')]);
-      const ready = await this.#launchDaemon(root);
+      if (service !== undefined) await this.#launchHelper(service);
+      const ready = await this.#launchDaemon(service !== undefined);
       const text = (name: string): string => String(ready[name]);
       return { url: text('url'), certificateFile: text('certificateFile'), fingerprint: text('fingerprint'), ...admin };
     } catch (error) {
@@ -98,6 +98,11 @@ export class Supervisor {
       await part.stop(60_000);
     }
     this.#waitingFor = undefined;
+  }
+
+  async #launchHelper({ uid, gid }: Account): Promise<void> {
+    const args = [path.join(programRoot, 'src/helper/main.ts'), '--uid', String(uid), '--gid', String(gid)];
+    await this.#launch('helper', process.execPath, args);
   }
 
   async #launchDaemon(root: boolean): Promise<ReadyLine> {

@@ -111,14 +111,24 @@ export class VolumeManager {
     const key = passphrase === undefined ? 'keyFile' : 'passphrase';
     const createdAt = new Date(now()).toISOString();
     const { result: before } = await helper.call({ verb: 'inspect', name, descriptor: false });
-    const record: VolumeRecord = { name, container: before.container, uuid: null, type, size, engine, key, createdAt };
+    const record: VolumeRecord = {
+      name,
+      container: before.container,
+      uuid: null,
+      cipher: null,
+      type,
+      size,
+      engine,
+      key,
+      createdAt,
+    };
     const volume = this.#add(record);
     volume.become('creating');
     try {
       await this.#save();
       const request = { verb: 'create', name, size, engine, type, key, open } as const;
       const { result, fd } = await helper.call(request, passphrase);
-      volume.record = { ...record, uuid: result.uuid };
+      volume.record = { ...record, uuid: result.uuid, cipher: result.cipher };
       volume.become(result.state === 'open' ? 'open' : 'locked', { report: result, fd });
       await this.#save();
     } catch (thrown) {

@@ -10,6 +10,8 @@ const recordSchema = Type.Object({
   /** Null until `create` has answered; a crash in between is settled at the next start. */
   uuid: Type.Union([Type.String(), Type.Null()]),
   type: Type.Union([Type.Literal('luks1'), Type.Literal('luks2')]),
+  /** As the header says it, such as `aes-xts-plain64`; null until `create` has answered. */
+  cipher: Type.Union([Type.String(), Type.Null()]),
   size: Type.Integer(),
   engine: Type.Union([Type.Literal('kernel'), Type.Literal('userspace')]),
   key: Type.Union([Type.Literal('passphrase'), Type.Literal('keyFile')]),

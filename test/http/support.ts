@@ -25,7 +25,11 @@ export const volume = (name: string, changes: Partial<VolumeView> = {}): VolumeV
   engine: 'userspace',
   size: 1 << 30,
   keyFile: null,
-  readOnly: null,
+  key: 'passphrase',
+  createdAt: '2026-11-21T00:00:00.000Z',
+  device: '/dev/loop0',
+  directIo: true,
+  blockPid: 7,
   failure: null,
   ...changes,
 });
