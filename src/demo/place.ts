@@ -1,0 +1,83 @@
+/** Where a demo lives: its own directories and its own port, beside whatever else runs on the machine. */
+
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import { defaultSettings, type Settings } from '../config/settings.ts';
+import { ReelError } from '../errors.ts';
+import { run } from '../exec/run.ts';
+
+export interface Place {
+  readonly base: string;
+  readonly settings: Settings;
+  /** What the user should know about choices made here. */
+  readonly notes: readonly string[];
+  /** Removes what is not to be kept. Call it when nothing is mounted any more. */
+  remove(): Promise<void>;
+}
+
+/** Names a demo makes; a directory with anything else in it is somebody's own. */
+const ours = new Set(['storage', 'state', 'service.log', 'archive.m3u8']);
+
+const openBase = async (keep: string | undefined): Promise<string> => {
+  // Not below /tmp: where that is a tmpfs, old kernels have no direct I/O on it.
+  if (keep === undefined) return mkdtemp('/var/tmp/reelvault-demo-');
+  // npm changes to the package's directory and leaves the caller's here.
+  const base = path.resolve(process.env.INIT_CWD ?? process.cwd(), keep);
+  await mkdir(base, { recursive: true });
+  const foreign = (await readdir(base)).filter((name) => !ours.has(name));
+  if (foreign.length > 0) {
+    throw new ReelError('invalid-argument', {
+      expected: `a new directory, or one that a demo has left, for --keep`,
+      got: `${base} with ${foreign.slice(0, 3).join(', ')} in it`,
+    });
+  }
+  return realpath(base);
+};
+
+/** The wanted port, or a free one where somebody has it. */
+const freePort = async (host: string, wanted: number): Promise<number> => {
+  const server = net.createServer();
+  try {
+    server.listen(wanted, host);
+    await once(server, 'listening');
+    return (server.address() as net.AddressInfo).port;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    return freePort(host, 0);
+  } finally {
+    server.close();
+  }
+};
+
+export const preparePlace = async (keep: string | undefined): Promise<Place> => {
+  const base = await openBase(keep);
+  // Sockets have short names (108 bytes), so they do not go below a directory that may be deep.
+  const runtime = await mkdtemp('/run/reelvault-demo-');
+  if (keep === undefined) await chmod(base, 0o755);
+  const { listenHost, listenPort: wanted } = defaultSettings;
+  const listenPort = await freePort(listenHost, wanted);
+  // The demo prints a new password each time: it cannot know the one of a former run.
+  await rm(path.join(base, 'state/admin.json'), { force: true });
+  return {
+    base,
+    settings: {
+      ...defaultSettings,
+      datapath: [path.join(base, 'storage')],
+      state: path.join(base, 'state'),
+      runtime,
+      listenPort,
+      defaultVolume: 'demo',
+      segmentMs: 2000,
+    },
+    notes: listenPort === wanted ? [] : [`port ${wanted} is taken; this demo listens on ${listenPort}`],
+    remove: async () => {
+      await rm(runtime, { recursive: true, force: true });
+      if (keep !== undefined) return;
+      // Mount points are immutable, so that nothing is recorded into them by mistake.
+      await run('chattr', ['-R', '-i', base], { timeoutMs: 30_000, okCodes: [0, 1] });
+      await rm(base, { recursive: true, force: true });
+    },
+  };
+};
