@@ -5,7 +5,11 @@ import type { Keyslot, LuksDump, Token } from './types.ts';
 interface Metadata {
   keyslots: Record<
     string,
-    { key_size: number; kdf: { type: string; iterations?: number; time?: number; memory?: number; cpus?: number } }
+    {
+      type: string;
+      key_size: number;
+      kdf?: { type: string; iterations?: number; time?: number; memory?: number; cpus?: number };
+    }
   >;
   tokens: Record<string, Record<string, unknown> & { type: string }>;
   segments: Record<
@@ -37,13 +41,14 @@ const keyslotsOf = (metadata: Metadata): Keyslot[] => {
       .filter((digest) => digest.segments.length > 0)
       .flatMap((digest) => digest.keyslots.map(Number)),
   );
+  // A reencryption keeps its state in a keyslot that holds no key.
   return numbered(metadata.keyslots).map(([slot, { kdf }]) => ({
     slot,
-    usable: bound.has(slot),
-    kdf: kdf.type,
-    iterations: kdf.iterations ?? kdf.time ?? null,
-    memoryKiB: kdf.memory ?? null,
-    parallel: kdf.cpus ?? null,
+    usable: kdf !== undefined && bound.has(slot),
+    kdf: kdf?.type ?? 'none',
+    iterations: kdf?.iterations ?? kdf?.time ?? null,
+    memoryKiB: kdf?.memory ?? null,
+    parallel: kdf?.cpus ?? null,
   }));
 };
 

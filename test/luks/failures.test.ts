@@ -55,6 +55,8 @@ test('a key is neither in the arguments nor in the environment, of any call', as
   const seen = readFileSync(record, 'utf8');
   assert.match(seen, /luksFormat[\s\S]*luksAddKey[\s\S]*luksChangeKey[\s\S]*luksKillSlot/);
   assert.doesNotMatch(seen, /hush/);
+  // A header may come from somebody else and name a plugin to load.
+  assert.match(seen, /--test-passphrase[\s\S]*--disable-external-tokens/);
 });
 
 test('one key derivation at a time', async () => {
@@ -70,4 +72,20 @@ test('one key derivation at a time', async () => {
   const failing = luks.exclusive(() => Promise.reject(new Error('no')));
   await Promise.all([assert.rejects(failing), ...[1, 2, 3].map(() => luks.exclusive(work))]);
   assert.equal(most, 1);
+});
+
+test('a key test waits for its turn', async () => {
+  const luks = new Luks();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const order: string[] = [];
+  const first = luks.exclusive(async () => {
+    await promise;
+    order.push('first');
+  });
+  const second = luks.testKey(file, key).then(() => order.push('second'));
+  await luks.dump(file); // as long as the test itself would take, and longer
+  await luks.dump(file);
+  resolve();
+  await Promise.all([first, second]);
+  assert.deepEqual(order, ['first', 'second']);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { run } from '../../src/exec/run.ts';
 import { guardOf, Luks, pbkdfForRandomKey } from '../../src/luks/luks.ts';
 import type { FormatOptions } from '../../src/luks/types.ts';
 import { fastPbkdf, TestDirectory } from './containers.ts';
@@ -187,4 +188,22 @@ test('the bytes of a key stay as the caller has them', async () => {
   await luks.addKey(file, mine, other, fastPbkdf);
   assert.deepEqual(mine, key);
   assert.equal(readFileSync(file).includes(mine), false);
+});
+
+test('a header in the middle of a reencryption says so', async () => {
+  const file = await container();
+  const options = [
+    '--init-only',
+    '--force-offline-reencrypt',
+    '--pbkdf-force-iterations',
+    '1000',
+    '--pbkdf',
+    'pbkdf2',
+    '--key-file',
+    '-',
+  ];
+  await run('cryptsetup', ['--batch-mode', 'reencrypt', ...options, file], { input: key, timeoutMs: 60_000 });
+  assert.deepEqual((await luks.dump(file)).requirements, ['online-reencrypt-v2']);
+  await assert.rejects(luks.addKey(file, Buffer.from('no'), other, fastPbkdf), { code: 'luks-unsupported' });
+  await assert.rejects(luks.removeSlot(file, 9), { code: 'no-keyslot' });
 });
