@@ -17,8 +17,9 @@
 namespace reelvault::luksblock {
 namespace {
 
-// MCL_FUTURE makes every stack resident: the default of 8 MiB a thread would be waste.
-constexpr size_t kThreadStack = 256 << 10;
+// MCL_FUTURE makes every stack resident: the default of 8 MiB a thread would be waste. The handlers need far less than this;
+// ThreadSanitizer keeps its own state on the stack.
+constexpr size_t kThreadStack = 1 << 20;
 constexpr char kOomScore[] = "-900";
 
 }  // namespace

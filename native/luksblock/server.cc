@@ -22,6 +22,21 @@ struct ConfigRelease {
   void operator()(fuse_loop_config* config) const { fuse_loop_cfg_destroy(config); }
 };
 
+/** The session's mount, for a scope. */
+class Mounted {
+ public:
+  Mounted(fuse_session* session, const std::string& mountPoint) : session(session) {
+    if (fuse_session_mount(session, mountPoint.c_str()) != 0)
+      throw Refusal(Code::mount, "a directory to mount on", mountPoint + ": refused");
+  }
+  ~Mounted() { fuse_session_unmount(session); }
+  Mounted(const Mounted&) = delete;
+  Mounted& operator=(const Mounted&) = delete;
+
+ private:
+  fuse_session* session;
+};
+
 /** Unmounts after the first stop signal, again and again while the mount is busy. Lives only while the session is served. */
 class StopSignals {
  public:
@@ -68,8 +83,7 @@ std::unique_ptr<fuse_session, SessionRelease> makeSession(Service& service) {
 
 void serve(Service& service, const std::string& mountPoint, const std::function<void()>& ready) {
   const auto session = makeSession(service);
-  if (fuse_session_mount(session.get(), mountPoint.c_str()) != 0)
-    throw Refusal(Code::mount, "a directory to mount on", mountPoint + ": refused");
+  const Mounted mounted(session.get(), mountPoint);
   const StopSignals signals(mountPoint);
   ready();
   const std::unique_ptr<fuse_loop_config, ConfigRelease> config(fuse_loop_cfg_create());
@@ -78,7 +92,6 @@ void serve(Service& service, const std::string& mountPoint, const std::function<
   fuse_loop_cfg_set_max_threads(config.get(), service.workers.count());
   fuse_loop_cfg_set_idle_threads(config.get(), service.workers.count());
   fuse_session_loop_mt(session.get(), config.get());
-  fuse_session_unmount(session.get());
 }
 
 }  // namespace reelvault::luksblock

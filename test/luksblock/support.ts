@@ -92,10 +92,15 @@ export interface Status {
 }
 
 /** Runs luksblock with the key on descriptor 3. */
-export const luksblock = async (args: readonly string[], keyFile: string, program = binary): Promise<Outcome> => {
+export const luksblock = async (
+  args: readonly string[],
+  keyFile: string,
+  program = binary,
+  env = process.env,
+): Promise<Outcome> => {
   const key = openSync(keyFile, 'r');
   try {
-    return await run(program, [...args, '--key-fd', '3'], { stdio: ['ignore', 'pipe', 'pipe', key] });
+    return await run(program, [...args, '--key-fd', '3'], { stdio: ['ignore', 'pipe', 'pipe', key], env });
   } finally {
     closeSync(key);
   }
