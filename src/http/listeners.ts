@@ -7,6 +7,7 @@ import type { AddressInfo, ListenOptions, Server as NetServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { answersOn } from '../config/unix-socket.ts';
 import { ReelError } from '../errors.ts';
+import { forPublishers } from '../ingest/publisher-server.ts';
 import type { KeyPair } from '../tls/certificate.ts';
 
 export interface ListenersParams {
@@ -20,17 +21,6 @@ export interface ListenersParams {
   /** How long `close()` waits for answers that are still being sent. */
   readonly graceMs?: number;
 }
-
-/**
- * A publisher closes its side right after its last chunk: `httpAllowHalfOpen` lets the request be read to its end instead of being aborted.
- * A publisher's request lasts as long as its stream: no time limit for requests here; `body-deadline.ts` has the one for the others.
- */
-const forPublishers = <T extends http.Server | https.Server>(server: T): T => {
-  (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
-  server.requestTimeout = 0;
-  server.headersTimeout = 15_000;
-  return server;
-};
 
 /** Listens, or says in words why it cannot. */
 const listen = async (server: NetServer, options: ListenOptions, what: string): Promise<void> => {
@@ -80,6 +70,7 @@ export class Listeners {
 
   async start(): Promise<void> {
     const { host, port, adminSocket } = this.#params;
+    for (const server of [this.#public, this.#admin]) server.headersTimeout = 15_000;
     await removeStale(adminSocket);
     // Nobody may connect between bind and chmod.
     const umask = process.umask(0o177);

@@ -1,0 +1,70 @@
+/**
+ * Recovery when a volume is attached. Its cost depends on the reels that were open, not on the archive: the writer keeps a marker for
+ * each reel it has open, and only marked streams are looked at.
+ */
+import { closeSync, constants, readFileSync } from 'node:fs';
+import { recoverReel } from '../native.ts';
+import { hourOf, markerDirectory, markerPath, parseReelPath, reelPath } from './reel.ts';
+import { reelHours } from './reel-tree.ts';
+import { type VolumeFiles, whenMissing } from './volume-files.ts';
+
+export interface RecoveredReel {
+  readonly stream: string;
+  readonly path: string;
+  /** Segments the index holds now. */
+  readonly records: number;
+  /** Whole segments found beyond the index and added to it. */
+  readonly added: number;
+  /** Bytes of the torn tail that were cut. */
+  readonly cutBytes: number;
+}
+
+const names = (files: VolumeFiles, path: string): string[] =>
+  whenMissing(() => files.readdir(path), []).map(({ name }) => name);
+
+const readMarker = (files: VolumeFiles, stream: string): string => {
+  const fd = whenMissing(() => files.open(markerPath(stream), constants.O_RDONLY), -1);
+  if (fd < 0) return '';
+  try {
+    return readFileSync(fd, 'utf8').trim();
+  } finally {
+    closeSync(fd);
+  }
+};
+
+/** The reel a marker means. One that was torn while it was written still says whose: the stream's newest reel is meant. */
+const markedReel = (files: VolumeFiles, stream: string): number | undefined => {
+  const named = parseReelPath(readMarker(files, stream));
+  if (named?.stream === stream) return named.hour;
+  const [newest] = reelHours((path) => names(files, path), stream, 0, hourOf(Date.UTC(9999, 11, 31, 23) * 1000), true);
+  return newest;
+};
+
+const exists = (files: VolumeFiles, path: string): boolean => {
+  const fd = whenMissing(() => files.open(path, constants.O_RDONLY), -1);
+  if (fd >= 0) closeSync(fd);
+  return fd >= 0;
+};
+
+/** Makes the reel of a marked stream whole again (I1) and takes the marker away. Without a marker it does nothing. */
+export const recoverStream = async (files: VolumeFiles, stream: string): Promise<RecoveredReel | undefined> => {
+  if (!exists(files, markerPath(stream))) return undefined;
+  const hour = markedReel(files, stream);
+  const path = hour === undefined ? undefined : reelPath(stream, hour);
+  const found = path !== undefined && exists(files, path) ? await recoverReel(files.fd, path) : undefined;
+  // Last: a crash before this line leaves the marker, and the next attach does the same again.
+  files.unlink(markerPath(stream));
+  return path === undefined || found === undefined
+    ? undefined
+    : { stream, path, records: found.records, added: found.added, cutBytes: found.cutBytes };
+};
+
+/** Recovers every marked stream of a volume. */
+export const recoverVolume = async (files: VolumeFiles): Promise<RecoveredReel[]> => {
+  const recovered: RecoveredReel[] = [];
+  for (const stream of names(files, markerDirectory)) {
+    const reel = await recoverStream(files, stream);
+    if (reel !== undefined) recovered.push(reel);
+  }
+  return recovered;
+};

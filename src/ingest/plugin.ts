@@ -1,0 +1,52 @@
+/**
+ * `PUT` and `POST /ingest/<stream>`: a body of MPEG-TS, chunked or with a length, recorded as it comes. The answer comes at its end,
+ * when all of it is durable: what was recorded, or why not. The server must have been through `forPublishers`.
+ */
+import type { FastifyPluginAsync } from 'fastify';
+import type { RecordingSession } from '../recorder/session.ts';
+import { checkStreamName } from '../recorder/stream-registry.ts';
+import { type LingerLimits, lingering } from './linger.ts';
+import { Pump } from './pump.ts';
+
+export interface IngestParams {
+  readonly recorder: { openSession(stream: string, publisher: string): Promise<RecordingSession> };
+  /** A publisher that sends nothing for this long is let go. */
+  readonly idleMs: number;
+  /** How long a refused publisher is heard out. */
+  readonly linger?: LingerLimits;
+}
+
+const defaultLinger: LingerLimits = { bytes: 16 * 1024 * 1024, ms: 2_000 };
+
+export const ingestPlugin =
+  ({ recorder, idleMs, linger = defaultLinger }: IngestParams): FastifyPluginAsync =>
+  async (app) => {
+    // The body is never parsed: types that publishers send (or leave out) mean nothing here.
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    app.addHook('onRequest', async (request) => {
+      delete request.raw.headers['content-type'];
+    });
+
+    app.addHook('onSend', async (request, reply, payload) => {
+      if (typeof payload !== 'string' || request.raw.readableEnded || request.raw.destroyed) return payload;
+      reply.header('connection', 'close').header('content-length', Buffer.byteLength(payload));
+      return lingering(payload, request.raw, linger);
+    });
+
+    app.route<{ Params: { stream: string } }>({
+      method: ['PUT', 'POST'],
+      url: '/ingest/:stream',
+      handler: async (request) => {
+        const stream = checkStreamName(request.params.stream);
+        const publisher = `${request.ip}:${request.socket.remotePort ?? 0}`;
+        const pump = new Pump({
+          request: request.raw,
+          stream,
+          idleMs,
+          openSession: () => recorder.openSession(stream, publisher),
+        });
+        return pump.run();
+      },
+    });
+  };

@@ -1,0 +1,192 @@
+/**
+ * One publisher recording into one stream, from `openStream` to `finish`. A session ends once: the publisher finishes, the writer fails,
+ * or the recorder stops it. Whatever was acknowledged stays, whichever it is.
+ */
+import { endUs, type Segment } from '../archive/segment.ts';
+import { type ReelError, toReelError } from '../errors.ts';
+import { longestAppend, type NativeWriter } from '../native.ts';
+
+/** What a session left in the archive; every segment of it is durable. */
+export interface SessionSummary {
+  readonly stream: string;
+  readonly segments: number;
+  readonly bytes: number;
+  /** Unix seconds; `null` where nothing was recorded. */
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
+export interface SessionStatus {
+  readonly publisher: string;
+  /** Unix milliseconds. */
+  readonly since: number;
+  readonly received: number;
+  readonly queued: number;
+  readonly segments: number;
+  readonly bytes: number;
+  /** Unix seconds: the end of the newest durable segment. */
+  readonly durableTo: number | null;
+}
+
+export interface SessionParams {
+  readonly writer: NativeWriter;
+  readonly id: number;
+  readonly stream: string;
+  readonly volume: string;
+  readonly publisher: string;
+  readonly now: () => number;
+  /** Called once when nothing of the session is left in the writer. `clean`: everything the index holds is durable. */
+  readonly onEnd: (failure: ReelError | undefined, clean: boolean) => void;
+}
+
+export class RecordingSession {
+  readonly stream: string;
+  readonly volume: string;
+  readonly id: number;
+  readonly since: number;
+  /** Set by whoever appends: queued bytes have been written, go on. */
+  onDrain: () => void = () => {};
+  /** Set by whoever appends: the session has ended under it; `finish` rejects with the same error. */
+  onFailure: (error: ReelError) => void = () => {};
+  readonly #params: SessionParams;
+  readonly #highMark: number;
+  /** Received while the writer had no memory for them; given again when it has drained. Few: the publisher is held back from then on. */
+  #waiting: Buffer[] = [];
+  #allTaken: (() => void) | undefined;
+  #received = 0;
+  #queued = 0;
+  #segments = 0;
+  #bytes = 0;
+  #fromUs: number | undefined;
+  #toUs: number | undefined;
+  #failure: ReelError | undefined;
+  #finished: Promise<SessionSummary> | undefined;
+
+  constructor(params: SessionParams) {
+    this.#params = params;
+    this.#highMark = params.writer.highMark;
+    this.stream = params.stream;
+    this.volume = params.volume;
+    this.id = params.id;
+    this.since = params.now();
+  }
+
+  /** Takes the bytes. False asks to pause until `onDrain`. After the end of the session they are dropped. */
+  append(bytes: Buffer): boolean {
+    if (this.#finished !== undefined) return true;
+    this.#received += bytes.length;
+    if (this.#waiting.length > 0) {
+      this.#waiting.push(Buffer.from(bytes));
+      return false;
+    }
+    return this.#give(bytes) && this.#queued <= this.#highMark;
+  }
+
+  /** Writer: these segments are durable now. */
+  durable(segments: readonly Segment[]): void {
+    for (const segment of segments) {
+      this.#segments += 1;
+      this.#bytes += segment.length;
+      this.#fromUs ??= segment.startUs;
+      this.#toUs = endUs(segment);
+    }
+  }
+
+  /** Writer: there is room again. */
+  drained(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#queued = 0; // less than half of the high mark; what is given now tells anew
+    while (waiting.length > 0) {
+      const bytes = waiting.shift() as Buffer;
+      if (this.#give(bytes)) continue;
+      this.#waiting.push(...waiting);
+      return;
+    }
+    this.#allTaken?.();
+    if (this.#queued <= this.#highMark) this.onDrain();
+  }
+
+  /** The writer, or the recorder, ends the session: the publisher is told, and what came in is made durable. Resolves when that is done. */
+  async stop(error: ReelError): Promise<void> {
+    if (this.#finished === undefined) {
+      this.#failure = error;
+      this.onFailure(error);
+    }
+    // The rejection is the appender's to handle; here only the end matters.
+    await this.finish().catch(() => {});
+  }
+
+  /** Writer: the session has failed; nothing more is taken. */
+  failed(error: ReelError): void {
+    this.#failure ??= error;
+    this.#waiting = [];
+    this.#allTaken?.();
+    void this.stop(error);
+  }
+
+  /** Makes everything durable. Resolves once all of it is; rejects with the error that ended the session before. Idempotent. */
+  finish(): Promise<SessionSummary> {
+    this.#finished ??= this.#end();
+    return this.#finished;
+  }
+
+  status(): SessionStatus {
+    return {
+      publisher: this.#params.publisher,
+      since: this.since,
+      received: this.#received,
+      queued: this.#queued,
+      segments: this.#segments,
+      bytes: this.#bytes,
+      durableTo: this.#toUs === undefined ? null : this.#toUs / 1e6,
+    };
+  }
+
+  /** False when the writer has no memory for the bytes; what it did not take is kept (copied: chunks of sockets are reused). */
+  #give(bytes: Buffer): boolean {
+    const { writer, id, now } = this.#params;
+    const nowUs = now() * 1000;
+    try {
+      for (let at = 0; at < bytes.length; at += longestAppend) {
+        const queued = writer.append(id, bytes.subarray(at, at + longestAppend), nowUs);
+        if (queued < 0) {
+          this.#waiting.push(Buffer.from(bytes.subarray(at)));
+          return false;
+        }
+        this.#queued = queued;
+      }
+    } catch (thrown) {
+      const error = toReelError(thrown);
+      // The writer has ended the session already; its event with the reason is on the way here.
+      if (error.code !== 'recording-stopped') this.failed(error);
+    }
+    return true;
+  }
+
+  async #end(): Promise<SessionSummary> {
+    const { writer, id, onEnd } = this.#params;
+    if (this.#waiting.length > 0)
+      await new Promise<void>((resolve) => {
+        this.#allTaken = resolve;
+      });
+    let clean = true;
+    try {
+      await writer.finish(id);
+    } catch (error) {
+      clean = false;
+      this.#failure ??= toReelError(error);
+    }
+    this.#queued = 0;
+    onEnd(this.#failure, clean);
+    if (this.#failure !== undefined) throw this.#failure;
+    const seconds = (us: number | undefined): number | null => (us === undefined ? null : us / 1e6);
+    return {
+      stream: this.stream,
+      segments: this.#segments,
+      bytes: this.#bytes,
+      from: seconds(this.#fromUs),
+      to: seconds(this.#toUs),
+    };
+  }
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { endUs, hasFlag, type Segment, segmentFlag } from '../../src/archive/segment.ts';
+import { ReelError } from '../../src/errors.ts';
+import { clip, push } from '../ingest/clip.ts';
+import { Host, until } from '../ingest/host.ts';
+
+let host: Host;
+before(async () => {
+  host = await Host.start();
+});
+after(() => host.stop());
+
+const is = (code: string) => (error: unknown) => error instanceof ReelError && error.code === code;
+
+const all = async (stream: string): Promise<Segment[]> =>
+  (await Array.fromAsync(host.recorder.archive(stream).parts(stream, 0, Number.MAX_SAFE_INTEGER))).flatMap((part) =>
+    part.reel.slice(part.first, part.end),
+  );
+
+const record = async (stream: string, bytes: Buffer): Promise<void> => {
+  const session = await host.recorder.openSession(stream, 'test');
+  session.append(bytes);
+  await session.finish();
+};
+
+test('a session from its first byte to its end', async () => {
+  const { bytes } = await clip(4);
+  const durable: Segment[] = [];
+  const collect = (stream: string, segments: readonly Segment[]): void => {
+    if (stream === 'one') durable.push(...segments);
+  };
+  host.recorder.on('durable', collect);
+  const session = await host.recorder.openSession('one', '192.0.2.1:99');
+  assert.ok((await host.recorder.get('one')).recording);
+  session.append(bytes);
+  assert.equal(host.recorder.status('one').session?.received, bytes.length);
+  assert.equal(host.recorder.status('one').session?.publisher, '192.0.2.1:99');
+  const summary = await session.finish();
+  assert.equal(await session.finish(), summary, 'finish may be called again');
+  assert.deepEqual([summary.stream, summary.bytes, summary.segments], ['one', bytes.length, durable.length]);
+  assert.deepEqual(durable, await all('one'), 'events and index say the same');
+  assert.ok(hasFlag(durable.at(-1) as Segment, segmentFlag.lastOfSession));
+  assert.equal((await host.recorder.get('one')).recording, false);
+  assert.equal(host.recorder.status('one').failure, null);
+  host.recorder.off('durable', collect);
+});
+
+test('two sessions of one hour: appended, marked as broken off, never overlapping', async () => {
+  const { bytes } = await clip(4);
+  for (let turn = 0; turn < 3; turn += 1) await record('twice', bytes); // faster than real time: the media clock runs ahead
+  assert.ok(host.recorded('twice').equals(Buffer.concat([bytes, bytes, bytes])));
+  const segments = await all('twice');
+  for (const [place, segment] of segments.entries()) {
+    const former = segments[place - 1];
+    if (former !== undefined) assert.ok(segment.startUs >= endUs(former) - 1);
+  }
+  assert.equal(
+    segments.filter((segment) => hasFlag(segment, segmentFlag.discontinuity)).length,
+    3 - (hasFlag(segments[0] as Segment, segmentFlag.discontinuity) ? 0 : 1),
+  );
+});
+
+test('a stream has one publisher', async () => {
+  const [first, second] = await Promise.allSettled([
+    host.recorder.openSession('race', 'a'),
+    host.recorder.openSession('race', 'b'),
+  ]);
+  assert.equal(first.status, 'fulfilled');
+  assert.ok(second.status === 'rejected' && is('stream-busy')(second.reason));
+  await assert.rejects(host.recorder.delete('race'), is('stream-busy'));
+  if (first.status === 'fulfilled') await first.value.finish().catch(() => {});
+  await host.recorder.delete('race');
+  await assert.rejects(host.recorder.get('race'), is('not-found'));
+});
+
+test('a stream on a volume that is not open', async () => {
+  await host.recorder.put('elsewhere', { volume: 'other' });
+  await assert.rejects(host.recorder.openSession('elsewhere', 'a'), is('volume-state'));
+  assert.throws(() => host.recorder.archive('elsewhere'), is('volume-state'));
+  assert.equal((await host.recorder.get('elsewhere')).recording, false);
+  await assert.rejects(host.recorder.openSession('../x', 'a'), is('invalid-argument'));
+  assert.deepEqual(await host.attach(), [], 'attached already: nothing to do');
+});
+
+test('what is not MPEG-TS ends the session, and nothing of it is left', async () => {
+  const session = await host.recorder.openSession('zeros', 'a');
+  const failed = new Promise<ReelError>((resolve) => {
+    session.onFailure = resolve;
+  });
+  session.append(Buffer.alloc(4 * 1024 * 1024));
+  assert.equal((await failed).code, 'not-mpegts');
+  await assert.rejects(session.finish(), is('not-mpegts'));
+  assert.equal(host.recorder.status('zeros').failure?.code, 'not-mpegts');
+  assert.deepEqual(await all('zeros'), []);
+  await record('zeros', (await clip(4)).bytes);
+  assert.equal(host.recorder.status('zeros').failure, null);
+});
+
+test('a drain in mid-recording: publishers are told, all they were acknowledged stays, nothing holds the volume', async () => {
+  const own = await Host.start();
+  try {
+    const { file } = await clip(10);
+    const publishers = ['a', 'b'].map((stream) => push(own.url(`/ingest/${stream}`), file, ['-re']));
+    const durable = new Map<string, Segment[]>([
+      ['a', []],
+      ['b', []],
+    ]);
+    own.recorder.on('durable', (stream, segments) => durable.get(stream)?.push(...segments));
+    await until('segments of both', () => [...durable.values()].every((list) => list.length >= 2));
+    const ends: string[] = [];
+    own.recorder.on('end', (stream, failure) => ends.push(`${stream} ${failure?.code}`));
+    const failure = once(own.recorder, 'end');
+    await assert.rejects(own.recorder.detachVolume('main', { drain: false }), is('volume-busy'));
+    await Promise.all([
+      own.recorder.detachVolume('main', { drain: true }),
+      own.recorder.detachVolume('main', { drain: true }),
+    ]);
+    await failure;
+    assert.deepEqual(ends.sort(), ['a recording-stopped', 'b recording-stopped']);
+    await assert.rejects(own.recorder.openSession('a', 'x'), is('volume-state'));
+    const inside = readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(path.join(own.directory, 'volume'));
+      } catch {
+        return false; // the one that lists them
+      }
+    });
+    assert.deepEqual(inside, [String(own.jail.fd)], 'only the owner of the volume has it open');
+    await Promise.all(publishers.map(({ ended }) => ended));
+    await own.attach();
+    for (const [stream, segments] of durable) {
+      const archive = own.recorder.archive(stream);
+      const kept = (await Array.fromAsync(archive.parts(stream, 0, Number.MAX_SAFE_INTEGER))).flatMap(
+        (part) => part.reel,
+      );
+      assert.deepEqual(kept, segments);
+    }
+  } finally {
+    await own.stop();
+  }
+});
+
+test('recovery looks at marked streams only, and takes a torn marker for the newest reel', async () => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'reelvault-marked-'));
+  try {
+    const first = await Host.start({ directory });
+    const { bytes } = await clip(4);
+    for (const stream of ['marked', 'unmarked']) {
+      const session = await first.recorder.openSession(stream, 'x');
+      session.append(bytes);
+      await session.finish();
+    }
+    await first.stop();
+    for (const text of [
+      'dvr/marked/20',
+      '',
+      'dvr/unmarked/2026/11/21/10.ts',
+      '../../etc/passwd',
+      'dvr/gone/2026/11/21/10.ts',
+    ]) {
+      writeFileSync(path.join(directory, 'volume/.reelvault/open/marked'), text);
+      const host = await Host.start({ directory });
+      assert.deepEqual(readdirSync(path.join(directory, 'volume/.reelvault/open')), [], text);
+      assert.ok(host.recorded('marked').equals(bytes) && host.recorded('unmarked').equals(bytes));
+      await host.stop();
+    }
+    writeFileSync(path.join(directory, 'volume/.reelvault/open/never-recorded'), 'x');
+    const host = await Host.start({ directory });
+    assert.deepEqual(readdirSync(path.join(directory, 'volume/.reelvault/open')), []);
+    await host.stop();
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
