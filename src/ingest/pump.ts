@@ -22,7 +22,7 @@ export class Pump {
   #early: Buffer[] = [];
   #earlyLength = 0;
   #session: RecordingSession | undefined;
-  #paused = false;
+  #flow: 'on' | 'held' = 'on';
   /** Looks of the idle timer since the last bytes. */
   #silent = 0;
   #resolve: (failure?: ReelError) => void = () => {};
@@ -84,13 +84,13 @@ export class Pump {
   }
 
   #pause(): void {
-    this.#paused = true;
+    this.#flow = 'held';
     this.#params.request.pause();
   }
 
   #resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
+    if (this.#flow === 'on') return;
+    this.#flow = 'on';
     this.#silent = 0;
     this.#params.request.resume();
   }
@@ -101,7 +101,7 @@ export class Pump {
     return setInterval(() => {
       this.#silent += 1;
       // While we hold the publisher back, its silence is ours.
-      if (this.#paused || this.#silent <= 4) return;
+      if (this.#flow === 'held' || this.#silent <= 4) return;
       this.#resolve(
         new ReelError('publisher-stalled', {
           expected: `bytes of ${stream} at least every ${idleMs} ms`,
