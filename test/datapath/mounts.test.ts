@@ -16,7 +16,8 @@ try {
   mounted = false;
 }
 after(() => {
-  if (mounted) execFileSync('umount', [target]);
+  // lazy: a test that failed may hold a descriptor of it
+  if (mounted) execFileSync('umount', ['--lazy', target]);
   grounds.remove();
 });
 
