@@ -325,9 +325,13 @@ export class Recorder extends EventEmitter<RecorderEvents> {
         await session?.stop(reason(stream));
       }),
     );
-    await this.#writer.removeVolume(attached.writerId);
-    await attached.archive.close();
-    this.#volumes.delete(name);
+    try {
+      await this.#writer.removeVolume(attached.writerId);
+    } finally {
+      // Whatever the writer says, nothing of ours may keep the volume from being locked, or from being attached again.
+      await attached.archive.close();
+      this.#volumes.delete(name);
+    }
   }
 
   #onEvents(events: readonly WriterEvent[]): void {

@@ -1,6 +1,8 @@
 /** Publishers, well and badly behaved, against the real ingest, recorder and writer. What counts is what is on disk afterwards. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
@@ -8,8 +10,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
+import { promisify } from 'node:util';
+import type { Segment } from '../../src/archive/segment.ts';
+import { crc32c } from '../../src/native.ts';
 import { clip, countPackets, play, push } from './clip.ts';
 import { Host, until } from './host.ts';
+
+const run = promisify(execFile);
 
 let plain: Host;
 let secure: Host;
@@ -287,5 +294,39 @@ test('a staging area far smaller than the stream holds the publisher back and lo
     assert.ok(host.recorded('flood').equals(many));
   } finally {
     await host.stop();
+  }
+});
+
+test('a full volume: the publisher is told, what was acknowledged stays, and the next one finds the stream in order', async () => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'reelvault-full-'));
+  const volume = path.join(directory, 'volume');
+  mkdirSync(volume);
+  // A file system of its own, small enough to fill.
+  await run('mkfs.ext4', ['-q', '-F', path.join(directory, 'disk'), '24M']);
+  await run('mount', ['-o', 'loop', path.join(directory, 'disk'), volume]);
+  try {
+    const host = await Host.start({ directory });
+    try {
+      const { bytes } = await clip(10);
+      const durable: Segment[] = [];
+      host.recorder.on('durable', (_stream, segments) => durable.push(...segments));
+      const answer = await publishUntilAnswered(host, 'full', bytes);
+      assert.match(answer, /^HTTP\/1\.1 507 .*no-space/s);
+      assert.ok(durable.length > 0);
+      const kept = host.recorded('full');
+      for (const { offset, length, crc32c: sum } of durable)
+        assert.equal(crc32c(kept.subarray(offset, offset + length)), sum);
+      const archive = host.recorder.archive('full');
+      const named = (await Array.fromAsync(archive.parts('full', 0, Number.MAX_SAFE_INTEGER))).flatMap(
+        ({ reel }) => reel,
+      );
+      assert.deepEqual(named.slice(0, durable.length), durable);
+      assert.equal((await publishUntilAnswered(host, 'full', bytes)).slice(0, 12), 'HTTP/1.1 507');
+    } finally {
+      await host.stop();
+    }
+  } finally {
+    await run('umount', [volume]);
+    rmSync(directory, { recursive: true, force: true });
   }
 });

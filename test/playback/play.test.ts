@@ -121,6 +121,40 @@ test('a publisher that comes back: one playlist, one discontinuity, all frames',
   assert.equal(await countFrames(host.url('/again/index.m3u8')), 2 * frames);
 });
 
+test('over the turn of the hour: two reels, one stream of segments, numbers that go on', async () => {
+  const hour = 3_600_000;
+  const offset = hour - (Date.now() % hour) - 5000; // five seconds before the turn
+  const turning = await Host.start({ segmentMs: 1000, liveSegments: 4, now: () => Date.now() + offset });
+  try {
+    const { bytes, frames } = await clip(10);
+    const live = async (): Promise<HLS.types.MediaPlaylist> =>
+      HLS.parse(await (await fetch(turning.url('/cam/index.m3u8'))).text()) as HLS.types.MediaPlaylist;
+    const session = await turning.recorder.openSession('cam', 'test');
+    const numbers = new Map<string, number>();
+    for (let at = 0; at < bytes.length; at += 188 * 400) {
+      session.append(bytes.subarray(at, at + 188 * 400));
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      if ((await fetch(turning.url('/cam/index.m3u8'))).status !== 200) continue;
+      const playlist = await live();
+      for (const [place, { uri }] of playlist.segments.entries()) {
+        const number = (playlist.mediaSequenceBase ?? 0) + place;
+        assert.equal(numbers.get(uri) ?? number, number, uri);
+        numbers.set(uri, number);
+      }
+    }
+    await session.finish();
+    const archive = turning.recorder.archive('cam');
+    assert.equal(archive.hours('cam', 0, Number.MAX_SAFE_INTEGER).length, 2);
+    const [range, ...others] = await archive.ranges('cam', 0, Number.MAX_SAFE_INTEGER);
+    assert.ok(range !== undefined && others.length === 0, 'no hole at the turn');
+    assert.equal(await countFrames(turning.url(`/cam/archive-${seconds(range.startUs)}-60.m3u8`)), frames);
+    assert.ok(turning.recorded('cam').equals(bytes));
+    assert.ok(new Set([...numbers.values()]).size === numbers.size && numbers.size > 4);
+  } finally {
+    await turning.stop();
+  }
+});
+
 test('over TLS', async () => {
   const secure = await Host.start({ tls: true, liveLingerMs: 500 });
   try {
