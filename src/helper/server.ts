@@ -66,6 +66,7 @@ export class HelperServer {
     for (const socket of this.#reading) socket.destroy();
     await Promise.allSettled(this.#running);
     await closed;
+    await this.#params.context.layout.close();
   }
 
   #accept(socket: Socket): void {

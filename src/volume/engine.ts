@@ -1,3 +1,4 @@
+import { ReelError } from '../errors.ts';
 import type { EngineProbe } from '../helper/protocol.ts';
 import type { EngineName } from './states.ts';
 
@@ -38,3 +39,11 @@ export interface Engine {
   /** Takes away whatever `find` finds, also what a dead process or an interrupted call left. Idempotent. */
   detach(container: ContainerFile): Promise<void>;
 }
+
+/** A copied container keeps its UUID, and what is attached under it belongs to the other file: hands off. */
+export const sameUuid = (container: ContainerFile): ReelError =>
+  new ReelError('volume-state', {
+    expected: `what is attached as ${container.uuid} to belong to ${container.path}`,
+    got: 'another container with the same UUID',
+    hint: 'lock the other one, or give the copy a UUID of its own: cryptsetup luksUUID --uuid',
+  });

@@ -4,7 +4,7 @@ import { ReelError, toReelError } from '../errors.ts';
 import { run } from '../exec/run.ts';
 import type { EngineProbe } from '../helper/protocol.ts';
 import type { Luks } from '../luks/luks.ts';
-import type { Attachment, ContainerFile, Engine } from './engine.ts';
+import { type Attachment, type ContainerFile, type Engine, sameUuid } from './engine.ts';
 import { attachedLoops, attachLoop, detachLoop, type Loop } from './loop.ts';
 import { withUndo } from './undo.ts';
 
@@ -101,13 +101,7 @@ export class KernelEngine implements Engine {
     const mapping = await findMapping(container);
     if (mapping !== undefined) {
       const ours = loops.some((loop) => mapping.slaves.includes(loop.path.replace('/dev/', '')));
-      if (!ours) {
-        throw new ReelError('volume-state', {
-          expected: `the mapping ${mappingName(container)} to belong to ${container.path}`,
-          got: 'a mapping of another container with the same UUID',
-          hint: 'give the copy a UUID of its own: cryptsetup luksUUID --uuid',
-        });
-      }
+      if (!ours) throw sameUuid(container);
       await this.#luks.close(mappingName(container));
     }
     for (const loop of loops) await detachLoop(loop);

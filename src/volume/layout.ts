@@ -58,6 +58,11 @@ export class Layout {
     return layout;
   }
 
+  /** Lets go of the roots of the datapath. */
+  close(): Promise<void> {
+    return this.#datapath.close();
+  }
+
   async #prepare(): Promise<void> {
     for (const root of this.datapath) await this.#ownedByRoot(root);
     for (const [directory, mode] of [

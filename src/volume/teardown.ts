@@ -1,4 +1,4 @@
-import { toReelError } from '../errors.ts';
+import { ReelError, toReelError } from '../errors.ts';
 import type { VolumeContext } from './context.ts';
 import { reached } from './context.ts';
 import type { ContainerFile } from './engine.ts';
@@ -22,9 +22,22 @@ export const tearDown = async (
     for (const number of attachment?.numbers ?? []) numbers.add(number);
   }
   const flushError = await unmountOurs(context, mountPoint, numbers);
+  await refuseMounted(numbers);
   for (const engine of Object.values(context.engines)) await engine.detach(container);
   reached(context, 'detached');
   return flushError;
+};
+
+/** To detach a loop that is in use succeeds at once and takes it away at its last close, under whoever uses it then. */
+const refuseMounted = async (numbers: ReadonlySet<string>): Promise<void> => {
+  const mount = (await readMounts()).find(({ device }) => numbers.has(device));
+  if (mount === undefined) return;
+  throw new ReelError('volume-busy', {
+    expected: 'the device to be mounted nowhere else',
+    got: `${mount.source} mounted at ${mount.point}`,
+    hint: 'unmount it there first',
+    details: { mountPoint: mount.point },
+  });
 };
 
 const unmountOurs = async (

@@ -8,7 +8,7 @@ import { spawnDetached } from '../exec/spawn-detached.ts';
 import type { EngineProbe } from '../helper/protocol.ts';
 import type { Luks } from '../luks/luks.ts';
 import { blockPlaneRefusal } from './block-plane-refusal.ts';
-import type { Attachment, ContainerFile, Engine } from './engine.ts';
+import { type Attachment, type ContainerFile, type Engine, sameUuid } from './engine.ts';
 import { findOpeners } from './holders.ts';
 import { attachedLoops, attachLoop, detachLoop, type Loop } from './loop.ts';
 import { mountAt, readMounts } from './mountinfo.ts';
@@ -26,6 +26,8 @@ const attachTimeoutMs = 120_000;
 const statusTimeoutMs = 3_000;
 const unmountTimeoutMs = 30_000;
 const endPatienceMs = 10_000;
+
+const foreign = 'a block plane of another container with the same UUID';
 
 /** luksblock serves the decrypted data as a file on FUSE, and a loop device with direct I/O makes a block device of it. */
 export class UserspaceEngine implements Engine {
@@ -67,11 +69,7 @@ export class UserspaceEngine implements Engine {
     } as const;
     if (status === undefined) return { ...pieces, problem: 'its block plane (luksblock) does not answer' };
     if (!(await serves(status.pid, container))) {
-      return {
-        ...pieces,
-        blockPid: null,
-        problem: `process ${status.pid} of its block plane does not serve this container`,
-      };
+      return { ...pieces, devices: [], numbers: [], problem: foreign };
     }
     const [loop, another] = loops;
     if (loop === undefined) return { ...pieces, problem: 'no loop device is attached to its block plane' };
@@ -110,6 +108,7 @@ export class UserspaceEngine implements Engine {
 
   async detach(container: ContainerFile): Promise<void> {
     const directory = this.#directory(container);
+    if ((await this.find(container))?.problem === foreign) throw sameUuid(container);
     // The loop first: with the file gone below it, its last flush would be an error.
     for (const loop of await this.#loops(container)) await detachLoop(loop);
     await unmountAll(directory);
