@@ -19,6 +19,7 @@ export interface HelperServerParams {
 
 /** Callers wait for each other anyway; more connections than this are somebody's mistake. */
 const maxConnections = 64;
+const defaultFrameTimeoutMs = 10_000;
 
 /**
  * The privileged end of the protocol. Whatever a peer sends, the answer is a frame or a closed connection. A verb that has begun runs to
@@ -28,6 +29,7 @@ export class HelperServer {
   readonly #params: HelperServerParams;
   readonly #verbs: Verbs;
   readonly #server: Server;
+  readonly #open = new Set<Socket>();
   readonly #reading = new Set<Socket>();
   readonly #running = new Set<Promise<void>>();
   #closing: Promise<void> | undefined;
@@ -65,12 +67,16 @@ export class HelperServer {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     for (const socket of this.#reading) socket.destroy();
     await Promise.allSettled(this.#running);
+    // What was answered is in the peers' hands; those that do not hang up are not waited for.
+    for (const socket of this.#open) socket.destroy();
     await closed;
     await this.#params.context.layout.close();
   }
 
   #accept(socket: Socket): void {
-    const { log, frameTimeoutMs = 10_000 } = this.#params;
+    const { log, frameTimeoutMs = defaultFrameTimeoutMs } = this.#params;
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
     socket.on('error', (error) => log.debug({ error }, 'a caller went away, ignoring'));
     try {
       this.#authorise(socket);
@@ -150,8 +156,11 @@ export class HelperServer {
     } catch (error) {
       this.#params.log.debug({ error }, 'a caller did not wait for its answer, ignoring');
     }
-    // The rest of a request that was refused is not read: closing is all the peer needs.
-    socket.end(() => socket.destroy());
+    // To close with bytes unread would reset the connection, and the peer would see that in place of its answer.
+    socket.resume();
+    socket.end();
+    const patience = setTimeout(() => socket.destroy(), this.#params.frameTimeoutMs ?? defaultFrameTimeoutMs);
+    socket.once('close', () => clearTimeout(patience));
   }
 }
 

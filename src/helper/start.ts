@@ -13,6 +13,7 @@ export interface HelperParams {
   readonly runtime: string;
   readonly service: Owner;
   readonly log: Logger;
+  readonly frameTimeoutMs?: number;
   /** What only a process of the tests sets: a quick key derivation, a crash after a step. */
   readonly seams?: Pick<VolumeContext, 'pbkdf' | 'afterStep'>;
 }
@@ -27,6 +28,7 @@ export const startHelper = async ({
   runtime,
   service,
   log,
+  frameTimeoutMs,
   seams = {},
 }: HelperParams): Promise<HelperServer> => {
   const layout = await Layout.open({ datapath, runtime });
@@ -36,7 +38,8 @@ export const startHelper = async ({
     userspace: new UserspaceEngine({ program, blocks: layout.blocks, luks }),
   };
   const context: VolumeContext = { layout, engines, luks, service, ...seams };
-  const server = new HelperServer({ socketPath: helperSocket(runtime), context, log });
+  const timeout = frameTimeoutMs === undefined ? {} : { frameTimeoutMs };
+  const server = new HelperServer({ socketPath: helperSocket(runtime), context, log, ...timeout });
   await server.start();
   return server;
 };

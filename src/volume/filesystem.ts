@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
-import { ReelError, toReelError } from '../errors.ts';
+import { ReelError } from '../errors.ts';
 import { run } from '../exec/run.ts';
-import { findHolders } from './holders.ts';
+import { unmountCopies } from './copies.ts';
+import { findHolders, type Holder } from './holders.ts';
 
 /** Writing the inode tables of a large volume takes minutes on a slow disk; a full check of a damaged one takes longer still. */
 const makeTimeoutMs = 30 * 60_000;
@@ -75,22 +76,29 @@ export const flushFilesystem = async (point: string): Promise<void> => {
   await run('sync', ['--file-system', point], { timeoutMs: mountTimeoutMs });
 };
 
-/** Never lazily: what is gone from the tree but still mounted can neither be locked nor seen. Throws `volume-busy` with its holders. */
+const refuseHeld = (point: string, holders: readonly Holder[], cause?: unknown): void => {
+  if (holders.length === 0) return;
+  const first = holders.slice(0, 3).map((holder) => `${holder.command} (pid ${holder.pid}, ${holder.path})`);
+  throw new ReelError('volume-busy', {
+    expected: `nobody to use ${point}`,
+    got: `${holders.length === 1 ? 'one user' : `${holders.length} uses`}: ${first.join(', ')}`,
+    hint: 'end these processes, or let them close their files',
+    cause,
+    details: { holders },
+  });
+};
+
+/**
+ * Never lazily: what is gone from the tree but still mounted can neither be locked nor seen. Throws `volume-busy` with the holders. They
+ * are looked for first, because the kernel does not mind users in another mount namespace until it is too late to go back.
+ */
 export const unmountFilesystem = async (point: string, number: string): Promise<void> => {
+  refuseHeld(point, await findHolders(number));
   try {
     await run('umount', [point], { timeoutMs: mountTimeoutMs });
   } catch (thrown) {
-    const error = toReelError(thrown);
-    if (error.code !== 'command-failed') throw error;
-    const holders = await findHolders(number);
-    if (holders.length === 0) throw error;
-    const first = holders.slice(0, 3).map((holder) => `${holder.command} (pid ${holder.pid}, ${holder.path})`);
-    throw new ReelError('volume-busy', {
-      expected: `nobody to use ${point}`,
-      got: `${holders.length === 1 ? 'one user' : `${holders.length} uses`}: ${first.join(', ')}`,
-      hint: 'end these processes, or let them close their files',
-      cause: thrown,
-      details: { holders },
-    });
+    refuseHeld(point, await findHolders(number), thrown);
+    throw thrown;
   }
+  await unmountCopies(number, point);
 };

@@ -118,20 +118,20 @@ export const findHolders = async (device: string): Promise<Holder[]> => {
   return holders;
 };
 
-/** Processes whose mount namespace still has the filesystem mounted, one a namespace: a container that was started meanwhile. */
+/** One process of each mount namespace in which the filesystem is mounted, once for each of its mount points there. */
 export const findNamespaces = async (device: string): Promise<Holder[]> => {
-  const holders = new Map<string, Holder>();
+  const known = new Set<string>();
+  const holders: Holder[] = [];
   for (const pid of await processes()) {
     const namespace = await orElse(readlink(`/proc/${pid}/ns/mnt`), '');
-    if (namespace === '' || holders.has(namespace)) continue;
-    const mount = parseMountinfo(await orElse(readFile(`/proc/${pid}/mountinfo`, 'utf8'), '')).find(
-      (candidate) => candidate.device === device,
-    );
-    if (mount !== undefined) {
-      holders.set(namespace, { pid, command: await commandOf(pid), how: 'namespace', path: mount.point });
+    if (namespace === '' || known.has(namespace)) continue;
+    known.add(namespace);
+    for (const mount of parseMountinfo(await orElse(readFile(`/proc/${pid}/mountinfo`, 'utf8'), ''))) {
+      if (mount.device !== device) continue;
+      holders.push({ pid, command: await commandOf(pid), how: 'namespace', path: mount.point });
     }
   }
-  return [...holders.values()];
+  return holders;
 };
 
 /** Processes that have the file or block device itself open (by the text of their descriptors). */

@@ -4,10 +4,17 @@ import type { VolumeContext } from './context.ts';
 import { findNamespaces } from './holders.ts';
 import { lookAt } from './look.ts';
 import { tearDown } from './teardown.ts';
+import { finishRename, removeUnfinished } from './unfinished.ts';
 
-/** The procedure "Lock" of docs/volumes.md. Idempotent; also the way to clean up what a dead block plane or helper left. */
+/** The procedure "Lock" of docs/volumes.md. Idempotent; also the way to clean up what a dead block plane, a
+ * helper that was killed or an interrupted create left. */
 export const lockVolume = async (context: VolumeContext, name: string, container?: string): Promise<LockReport> => {
+  await finishRename(context.layout.paths(name, container));
   const look = await lookAt(context, name, { container });
+  if (look.report.state === 'unfinished') {
+    await removeUnfinished(context, look.paths);
+    return { ...(await lookAt(context, name, { container })).report, flushError: null };
+  }
   if (look.container === undefined) {
     if (look.report.problem === null) return { ...look.report, flushError: null };
     throw new ReelError('volume-state', look.report.problem);

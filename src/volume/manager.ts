@@ -132,19 +132,12 @@ export class VolumeManager {
       volume.become(result.state === 'open' ? 'open' : 'locked', { report: result, fd });
       await this.#save();
     } catch (thrown) {
-      await this.#settleCreate(volume);
+      // Nothing is left of it, or only the answer was lost; without a helper to ask, the watch finds out.
+      await this.#reconcile(name);
       throw thrown;
     }
     if (volume.state === 'open') await this.#tellOpen(volume);
     return volume.view();
-  }
-
-  /** A create that did not answer well: either nothing is left of it, or the volume is there and only the answer was lost. */
-  async #settleCreate(volume: ManagedVolume): Promise<void> {
-    await this.#reconcile(volume.record.name);
-    if (volume.record.uuid !== null) return;
-    this.#volumes.delete(volume.record.name);
-    await this.#save();
   }
 
   async #open(volume: ManagedVolume, passphrase?: Buffer): Promise<VolumeView> {
@@ -213,14 +206,24 @@ export class VolumeManager {
   /** Takes over what the helper finds. Never throws: what is wrong is the volume's state. */
   async #reconcile(name: string): Promise<void> {
     const volume = this.#volume(name);
+    const { container, uuid } = volume.record;
     try {
-      const { container } = volume.record;
       const request = { verb: 'inspect', name, container, descriptor: true } as const;
       const { result, fd } = await this.#params.helper.call(request);
-      await this.#take(volume, result, fd);
+      if (uuid === null && (result.state === 'absent' || result.state === 'unfinished')) await this.#forget(volume);
+      else await this.#take(volume, result, fd);
     } catch (thrown) {
       volume.become('failed', { failure: failureOf(toReelError(thrown)) });
     }
+  }
+
+  /** Of a volume whose making failed: takes away what may be left, and the record. */
+  async #forget(volume: ManagedVolume): Promise<void> {
+    const { name } = volume.record;
+    await this.#params.helper.call({ verb: 'lock', name });
+    volume.become('absent');
+    this.#volumes.delete(name);
+    await this.#save();
   }
 
   async #take(volume: ManagedVolume, report: VolumeReport, fd: number): Promise<void> {

@@ -8,10 +8,11 @@ import { spawnDetached } from '../exec/spawn-detached.ts';
 import type { EngineProbe } from '../helper/protocol.ts';
 import type { Luks } from '../luks/luks.ts';
 import { blockPlaneRefusal } from './block-plane-refusal.ts';
+import { unmountCopies } from './copies.ts';
 import { type Attachment, type ContainerFile, type Engine, sameUuid } from './engine.ts';
 import { findOpeners } from './holders.ts';
 import { attachedLoops, attachLoop, detachLoop, type Loop } from './loop.ts';
-import { mountAt, readMounts } from './mountinfo.ts';
+import { type Mount, mountAt, readMounts } from './mountinfo.ts';
 import { withUndo } from './undo.ts';
 
 interface Status {
@@ -198,8 +199,10 @@ const serves = async (pid: number, container: ContainerFile): Promise<boolean> =
 };
 
 const unmountAll = async (directory: string): Promise<void> => {
-  while (mountAt(await readMounts(), directory) !== undefined) {
+  const top = async (): Promise<Mount | undefined> => mountAt(await readMounts(), directory);
+  for (let mount = await top(); mount !== undefined; mount = await top()) {
     const { exitCode } = await run('umount', [directory], { timeoutMs: unmountTimeoutMs, okCodes: [0, 1, 16, 32] });
     if (exitCode !== 0) await run('fusermount3', ['-uz', directory], { timeoutMs: unmountTimeoutMs });
+    await unmountCopies(mount.device, directory);
   }
 };

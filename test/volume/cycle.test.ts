@@ -137,6 +137,38 @@ await describeEngines('volume life', (engine) => {
     assert.deepEqual(await place.leftovers(), none);
   });
 
+  test('copies of the mount in other namespaces: idle ones go along, one in use is a holder', async () => {
+    const { client } = helper;
+    const { fd, result } = await client.call(openRequest(engine));
+    closeSync(fd);
+    const elsewhere = async (text: string) => {
+      const args = ['--mount', '--propagation', 'private', 'bash', '-c', `${text}; echo ready; read -r`];
+      const child = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+      await once(child.stdout, 'data');
+      const end = async (): Promise<void> => {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      };
+      return { pid: child.pid, end };
+    };
+    const idle = await elsewhere('true');
+    const user = await elsewhere(`cd '${path.join(result.mountPoint, 'dvr')}'`);
+    try {
+      await assert.rejects(client.call({ verb: 'lock', name: 'v' }), (error: ReelError) => {
+        const holders = error.details.holders as { pid: number }[];
+        assert.deepEqual([error.code, holders.map(({ pid }) => pid)], ['volume-busy', [user.pid]]);
+        return true;
+      });
+      const { result: still } = await client.call({ verb: 'inspect', name: 'v', descriptor: false });
+      assert.equal(still.state, 'open');
+      await user.end();
+      assert.equal((await client.call({ verb: 'lock', name: 'v' })).result.state, 'locked');
+      assert.deepEqual(await place.leftovers(), none);
+    } finally {
+      await idle.end();
+    }
+  });
+
   test('passphrases: the right one opens, a wrong one and an empty one do not, and leave nothing', async () => {
     const { client } = helper;
     const request = createRequest(engine, { name: 'phrase', key: 'passphrase' });
