@@ -4,6 +4,7 @@ import { loadSettings } from '../config/load.ts';
 import type { PartEvent } from '../supervisor/part.ts';
 import { type Started, Supervisor } from '../supervisor/supervisor.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { onStopSignals } from './stop-signals.ts';
 
 interface Options extends GlobalOptions {
   readonly datapath?: string;
@@ -25,24 +26,22 @@ const welcome = (started: Started): string => {
   return `reelvault is ready at ${started.url}/\n${login}\ncertificate: ${started.certificateFile}\n  SHA-256 ${started.fingerprint}`;
 };
 
-/** First signal: a graceful stop. Second: what it waits for. Third: the end at once. */
 const stopOnSignals = (supervisor: Supervisor, say: (event: object, text: string) => void): Promise<void> =>
   new Promise((resolve, reject) => {
-    let signals = 0;
-    const onSignal = (): void => {
-      signals += 1;
-      if (signals === 1) {
+    onStopSignals({
+      first: () => {
         say({ event: 'stopping' }, 'stopping: sessions end, then the service; volumes stay open');
         supervisor.stop().then(resolve, reject);
-      } else if (signals === 2) {
+      },
+      second: () => {
         const waitingFor = supervisor.waitingFor ?? 'the last process to end';
-        say(
-          { event: 'waiting', waitingFor },
-          `waiting for ${waitingFor}; once more kills it: bytes not yet acknowledged are lost then`,
-        );
-      } else supervisor.kill().catch(reject);
-    };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+        const text = `waiting for ${waitingFor}; once more kills it: bytes not yet acknowledged are lost then`;
+        say({ event: 'waiting', waitingFor }, text);
+      },
+      third: () => {
+        supervisor.kill().catch(reject);
+      },
+    });
   });
 
 export const serve = (parent: Command): void => {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { onStopSignals } from '../cli/stop-signals.ts';
 import { ReelError, toReelError } from '../errors.ts';
 import { Demo, type DemoResult } from './demo.ts';
 
@@ -46,23 +47,18 @@ const readOptions = (): Options => {
   }
 };
 
-/** First signal: `onFirst`. Second: what is being waited for. Third: the end at once. */
-const onSignals = (demo: Demo, say: (text: string) => void, onFirst: () => void): void => {
-  let count = 0;
-  const handle = (): void => {
-    count += 1;
-    if (count === 1) {
+const stopOnSignals = (demo: Demo, say: (text: string) => void, stop: () => void): void =>
+  onStopSignals({
+    first: () => {
       say('stopping: the stream ends, then the volume is locked');
-      onFirst();
-    } else if (count === 2) {
-      say(`waiting for ${demo.waitingFor}; once more ends this at once and leaves the volume open`);
-    } else {
+      stop();
+    },
+    second: () => say(`waiting for ${demo.waitingFor}; once more ends this at once and leaves the volume open`),
+    third: () => {
       say(`ended; the volume may still be open beneath ${demo.base}`);
       void demo.kill().finally(() => process.exit(130));
-    }
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, handle);
-};
+    },
+  });
 
 const tellLog = async (base: string, say: (text: string) => void): Promise<void> => {
   const file = path.join(base, 'service.log');
@@ -73,7 +69,7 @@ const tellLog = async (base: string, say: (text: string) => void): Promise<void>
 const runDemo = async (options: Options, say: (text: string) => void): Promise<DemoResult | undefined> => {
   const demo = await Demo.create({ say, ...(options.keep === undefined ? {} : { keep: options.keep }) });
   const stop = Promise.withResolvers<undefined>();
-  onSignals(demo, say, () => stop.resolve(undefined));
+  stopOnSignals(demo, say, () => stop.resolve(undefined));
   const work = async (): Promise<DemoResult | undefined> => {
     await demo.start();
     if (options.once) return demo.recordOnce(options.seconds);
