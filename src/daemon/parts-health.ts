@@ -1,0 +1,52 @@
+/** How the parts of the daemon are, for GET /api/v1/health. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { toReelError } from '../errors.ts';
+import type { HelperClient } from '../helper/client.ts';
+import type { PartHealth, PartsHealth } from '../http/health.ts';
+import type { Recorder } from '../recorder/recorder.ts';
+import type { VolumeManager } from '../volume/manager.ts';
+
+export interface HealthParams {
+  readonly helper: HelperClient;
+  readonly volumes: VolumeManager;
+  readonly recorder: Recorder;
+  /** The launcher's report, where it started this process. */
+  readonly confinement: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A helper that hangs in the kernel must not make the health check hang. */
+const helperMs = 2000;
+
+const helperHealth = async (helper: HelperClient): Promise<PartHealth> => {
+  const asked = helper.call({ verb: 'probe' }).then(
+    ({ result }) => ({ up: true, details: { ...result } }),
+    (error: unknown) => ({ up: false, details: { problem: toReelError(error).message } }),
+  );
+  const late = sleep(helperMs, { up: false, details: { problem: `no answer within ${helperMs} ms` } }, { ref: false });
+  return Promise.race([asked, late]);
+};
+
+const volumesHealth = (volumes: VolumeManager): PartHealth => {
+  const views = volumes.list();
+  const states = Object.fromEntries(views.map((view) => [view.name, view.state]));
+  return { up: views.every((view) => view.state !== 'failed'), details: states };
+};
+
+export const partsHealth =
+  ({ helper, volumes, recorder, confinement }: HealthParams): PartsHealth =>
+  async () => {
+    const streams = await recorder.list();
+    const recording = streams.filter((stream) => stream.recording).map((stream) => stream.name);
+    return {
+      helper: await helperHealth(helper),
+      volumes: volumesHealth(volumes),
+      recorder: { up: true, details: { backend: recorder.backend, recording } },
+      confinement: {
+        up:
+          confinement !== undefined &&
+          confinement.landlockMissing === null &&
+          confinement.mountNamespaceMissing === null,
+        details: confinement ?? { problem: 'not started by the launcher' },
+      },
+    };
+  };

@@ -1,0 +1,156 @@
+/** The daemon: its parts, put together in one order and taken apart in the other. */
+import os from 'node:os';
+import path from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { loadAdmin } from '../auth/admin-store.ts';
+import { BasicAuth } from '../auth/basic.ts';
+import { TicketOffice } from '../auth/tickets.ts';
+import type { Settings } from '../config/settings.ts';
+import { HelperClient } from '../helper/client.ts';
+import { buildApp } from '../http/app.ts';
+import { Listeners } from '../http/listeners.ts';
+import type { StreamsPart, StreamView } from '../http/streams.ts';
+import type { VolumesPart } from '../http/volumes.ts';
+import { ingestPlugin } from '../ingest/plugin.ts';
+import { playbackPlugin } from '../playback/plugin.ts';
+import { Recorder } from '../recorder/recorder.ts';
+import { loadCertificate } from '../tls/store.ts';
+import { VolumeManager } from '../volume/manager.ts';
+import { partsHealth } from './parts-health.ts';
+
+export interface ServiceParams {
+  readonly settings: Settings;
+  readonly log: Logger;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly confinement: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface Ready {
+  readonly url: string;
+  readonly certificateFile: string;
+  readonly fingerprint: string;
+}
+
+const liveSegments = 6;
+
+export class Service {
+  readonly #params: ServiceParams;
+  readonly #helper: HelperClient;
+  readonly #volumes: VolumeManager;
+  readonly #recorder: Recorder;
+  #app: FastifyInstance | undefined;
+  #listeners: Listeners | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(params: ServiceParams) {
+    this.#params = params;
+    const { settings, log, now } = params;
+    this.#helper = new HelperClient({ socketPath: path.join(settings.runtime, 'helper.sock') });
+    this.#volumes = new VolumeManager({ stateDirectory: settings.state, helper: this.#helper, log, now });
+    this.#recorder = new Recorder({
+      registry: path.join(settings.state, 'streams.json'),
+      defaults: { volume: settings.defaultVolume, segmentMs: settings.segmentMs, evidence: false },
+      writer: {
+        backend: settings.writerBackend,
+        stagingBytes: settings.stagingMiB * 1024 * 1024,
+        commitIntervalMs: settings.commitIntervalMs,
+      },
+      log,
+      now,
+    });
+  }
+
+  /** Adopts the volumes that are open, recovers what a former daemon was writing, then listens. After a failure call `close()`. */
+  async start(): Promise<Ready> {
+    const { settings, log, now } = this.#params;
+    const auth = new BasicAuth({ account: await loadAdmin(settings.state), now });
+    const certificate = await loadCertificate({ state: settings.state, hostname: os.hostname(), now });
+    if (certificate.made) log.info({ fingerprint: certificate.fingerprint }, 'made a new certificate');
+    await this.#recorder.start();
+    this.#volumes.use({
+      onOpen: async (volume) => {
+        await this.#recorder.attachVolume(volume);
+      },
+      beforeLock: (name, options) => this.#recorder.detachVolume(name, options),
+      onLost: (name, error) => this.#recorder.loseVolume(name, error),
+    });
+    await this.#volumes.start();
+    const local = new WeakSet<object>();
+    this.#app = await buildApp({
+      logger: log,
+      auth,
+      tickets: new TicketOffice({ now }),
+      volumes: this.#volumesPart(),
+      streams: this.#streamsPart(),
+      health: partsHealth({
+        helper: this.#helper,
+        volumes: this.#volumes,
+        recorder: this.#recorder,
+        confinement: this.#params.confinement,
+      }),
+      ingest: ingestPlugin({ recorder: this.#recorder, idleMs: settings.ingestIdleMs }),
+      playback: playbackPlugin({ source: this.#recorder, liveSegments, liveLingerMs: 3 * settings.segmentMs, now }),
+      local,
+    });
+    this.#listeners = new Listeners({
+      app: this.#app,
+      certificate,
+      host: settings.listenHost,
+      port: settings.listenPort,
+      adminSocket: path.join(settings.runtime, 'admin.sock'),
+      local,
+    });
+    await this.#listeners.start();
+    const host = settings.listenHost.includes(':') ? `[${settings.listenHost}]` : settings.listenHost;
+    const { certificateFile, fingerprint } = certificate;
+    return { url: `https://${host}:${this.#listeners.port}`, certificateFile, fingerprint };
+  }
+
+  /**
+   * No new connections; every session ends with all of it durable and its publisher is told; then the rest. Volumes stay open and mounted.
+   * Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const listenersClosed = this.#listeners?.close();
+    await this.#recorder.close();
+    await listenersClosed;
+    await this.#app?.close();
+    await this.#volumes.close();
+  }
+
+  #volumesPart(): VolumesPart {
+    const volumes = this.#volumes;
+    return {
+      list: async () => volumes.list(),
+      get: async (name) => volumes.get(name),
+      create: (name, options, passphrase) =>
+        volumes.create({ name, ...options, ...(passphrase === undefined ? {} : { passphrase }) }),
+      open: (name, passphrase) => volumes.open(name, passphrase),
+      lock: (name, options) => volumes.lock(name, options),
+    };
+  }
+
+  #streamsPart(): StreamsPart {
+    const recorder = this.#recorder;
+    const view = (name: string): StreamView => {
+      const { volume, segmentMs, evidence, recording, failure } = recorder.status(name);
+      return { name, volume, segmentMs, evidence, recording, failure: failure?.toJSON() ?? null };
+    };
+    return {
+      list: async () => (await recorder.list()).map((stream) => view(stream.name)),
+      get: async (name) => view(name),
+      put: async (name, change) => {
+        await recorder.put(name, change);
+        return view(name);
+      },
+      delete: (name) => recorder.delete(name),
+    };
+  }
+}

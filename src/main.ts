@@ -1,0 +1,67 @@
+/**
+ * The daemon's process. Its first line on stdout says that it is ready, or why it cannot run; its log is on stderr. It ends gracefully on
+ * SIGTERM, SIGINT, and when its standard input ends, which happens when its supervisor is gone, however that ended.
+ */
+import pino from 'pino';
+import { loadSettings } from './config/load.ts';
+import { Service } from './daemon/service.ts';
+import { toReelError } from './errors.ts';
+import { forbidDumps } from './native.ts';
+
+/** The launcher tells here what it could confine. */
+const confinement = process.env.REELVAULT_CONFINEMENT;
+
+const say = (line: object): void => {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+};
+
+/** A defect must end the process, so that the supervisor starts a sound one; what was acknowledged is on disk. */
+const endOnDefect = (log: pino.Logger): void => {
+  const end = (error: unknown): void => {
+    log.fatal({ err: error }, 'unforeseen failure; ending');
+    process.exit(70);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+};
+
+const run = async (): Promise<void> => {
+  // Passphrases pass through its memory.
+  forbidDumps();
+  const settings = loadSettings(process.env);
+  const log = pino({ name: 'daemon', level: settings.logLevel }, pino.destination({ fd: 2, sync: true }));
+  endOnDefect(log);
+  const service = new Service({
+    settings,
+    log,
+    now: Date.now,
+    confinement: confinement === undefined ? undefined : (JSON.parse(confinement) as Record<string, unknown>),
+  });
+  const stop = (why: string): void => {
+    log.info({ why }, 'stopping');
+    service.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.fatal({ err: error }, 'could not stop in order');
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
+  process.stdin.on('end', () => stop('the supervisor is gone')).on('error', () => stop('the supervisor is gone'));
+  process.stdin.resume();
+  try {
+    say({ ready: true, pid: process.pid, ...(await service.start()) });
+  } catch (error) {
+    await service.close();
+    throw error;
+  }
+};
+
+try {
+  await run();
+} catch (thrown) {
+  const error = toReelError(thrown);
+  say({ ready: false, error: error.toJSON() });
+  process.exit(error.row.exit);
+}

@@ -1,0 +1,145 @@
+/** The command line against a real service: real helper, real container, real daemon. Runs as root. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { TestService } from './service.ts';
+
+const service = await TestService.create();
+const phrase = 'marked-phrase-correct-horse';
+let password = '';
+before(async () => {
+  password = (await service.start()).password ?? '';
+});
+after(() => service.destroy(['main', 'keyed']));
+
+const json = (text: string): Record<string, unknown> => JSON.parse(text);
+const errorCode = (text: string): string => (json(text).error as { code: string }).code;
+const alive = (pid: number): boolean => {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+};
+const gone = async (pid: number): Promise<void> => {
+  while (alive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+};
+
+test('the daemon is not root and has no capabilities, the admin socket is private', () => {
+  const status = readFileSync(`/proc/${service.pidOf('daemon')}/status`, 'utf8');
+  assert.doesNotMatch(status, /^Uid:\s+0/m);
+  assert.match(status, /^CapEff:\s+0+$/m);
+  assert.match(status, /^NoNewPrivs:\s+1$/m);
+  const socket = statSync(`${service.base}/run/admin.sock`);
+  assert.equal(socket.mode & 0o777, 0o600);
+  assert.notEqual(socket.uid, 0);
+  assert.match(password, /^\w{4}(-\w{4}){6}$/);
+});
+
+test('status says which parts are up', async () => {
+  const { code, stdout } = await service.run(['status', '--json']);
+  const parts = json(stdout).parts as Record<string, boolean>;
+  assert.deepEqual([parts.helper, parts.volumes, parts.recorder], [true, true, true], stdout);
+  assert.equal(code, json(stdout).ready === true ? 0 : 8);
+});
+
+test('create with a passphrase, list, lock, open; a wrong passphrase is exit code 3 and changes nothing', async () => {
+  const made = await service.run(
+    ['volume', 'create', 'main', '--size', '64M', '--passphrase-file', '-', '--json'],
+    `${phrase}\n`,
+  );
+  assert.equal(made.code, 0, made.stderr + service.log.slice(-2000));
+  assert.equal(json(made.stdout).state, 'open');
+  assert.equal((await service.run(['volume', 'create', 'main', '--size', '64M'])).code, 5);
+  const list = await service.run(['volume', 'list']);
+  assert.match(list.stdout, /^NAME +STATE/);
+  assert.match(list.stdout, /^main +open +64 MiB +luks2/m);
+  assert.equal((await service.run(['volume', 'lock', 'main'])).code, 0);
+  const wrong = await service.run(
+    ['volume', 'open', 'main', '--passphrase-file', '-', '--json'],
+    'marked-wrong-phrase',
+  );
+  assert.equal(wrong.code, 3, wrong.stderr);
+  assert.equal(errorCode(wrong.stderr), 'wrong-key');
+  assert.equal((await service.run(['volume', 'open', 'main', '--passphrase-file', '-'], phrase)).code, 0);
+  assert.equal((await service.mounts()).filter((line) => line.includes('ext4')).length, 1);
+});
+
+test('create with a key file: the container opens with it, and only root reads it', async () => {
+  const made = await service.run(['volume', 'create', 'keyed', '--size', '64M', '--locked', '--json']);
+  assert.equal(made.code, 0, made.stderr);
+  const { container, keyFile, state } = json(made.stdout) as { container: string; keyFile: string; state: string };
+  assert.equal(state, 'locked');
+  assert.equal(statSync(keyFile).mode & 0o777, 0o400);
+  execFileSync('cryptsetup', ['open', '--test-passphrase', '--key-file', keyFile, container]);
+  assert.equal((await service.run(['volume', 'open', 'keyed'])).code, 0);
+  assert.equal((await service.run(['volume', 'lock', 'keyed'])).code, 0);
+});
+
+const wrongUses: [args: string[], code: number, what: RegExp][] = [
+  [['volume', 'open', 'none'], 4, /none/],
+  [['volume', 'create', '../x', '--size', '64M'], 2, /invalid-argument/],
+  [['volume', 'create', 'x', '--size', '64Q'], 2, /64Q/],
+  [['volume', 'create', 'x', '--size', '1M'], 2, /invalid-argument/],
+  [['volume', 'create', 'x'], 2, /--size/],
+  [['volume', 'frobnicate'], 2, /unknown command/],
+  [['volume', 'open', 'main', '--passphrase', 'secret'], 2, /unknown option/],
+  [['volume', 'open', 'main', '--ask'], 2, /terminal/],
+  [['status', '--runtime', 'relative'], 2, /--runtime/],
+  [['status', '--runtime', '/nowhere'], 8, /not-running/],
+];
+for (const [args, code, what] of wrongUses) {
+  test(`reelvault ${args.join(' ')}: exit code ${code}`, async () => {
+    const outcome = await service.run(args);
+    assert.equal(outcome.code, code, outcome.stderr);
+    assert.match(outcome.stderr, what);
+    assert.equal(outcome.stdout, '');
+  });
+}
+
+test('a second service on the same directories is refused and harms nothing', { timeout: 60_000 }, async () => {
+  const outcome = await service.run(['serve']);
+  assert.equal(outcome.code, 5, outcome.stderr);
+  assert.equal((await service.run(['volume', 'list'])).code, 0);
+});
+
+test('a killed helper and a killed daemon come back, and the volume stays open', async () => {
+  for (const part of ['helper', 'daemon']) {
+    const former = service.pidOf(part);
+    const started = service.next((line) => line.event === 'started' && line.part === part && line.pid !== former);
+    process.kill(former, 'SIGKILL');
+    await started;
+    const { stdout } = await service.run(['volume', 'list', '--json']);
+    const volumes = json(stdout).volumes as { name: string; state: string }[];
+    assert.equal(volumes.find((volume) => volume.name === 'main')?.state, 'open', `after the ${part}: ${stdout}`);
+  }
+});
+
+test('a killed supervisor takes daemon and helper with it, not the volume; the next one adopts it', async () => {
+  const parts = ['daemon', 'helper'].map((part) => service.pidOf(part));
+  process.kill(service.pid, 'SIGKILL');
+  for (const pid of parts) await gone(pid);
+  assert.equal((await service.mounts()).filter((line) => line.includes('ext4')).length, 1);
+  assert.equal((await service.run(['status'])).code, 8);
+  const ready = await service.start();
+  assert.equal(ready.password, undefined, 'the password is shown once');
+  const { stdout } = await service.run(['volume', 'list']);
+  assert.match(stdout, /^main +open/m);
+});
+
+test('SIGTERM: the service ends with exit code 0, the volume stays mounted', async () => {
+  assert.equal(await service.end('SIGTERM'), 0);
+  assert.equal((await service.mounts()).filter((line) => line.includes('ext4')).length, 1);
+  await service.start();
+});
+
+test('no secret stands in the log or in the state', () => {
+  const state = ['volumes.json', 'admin.json']
+    .map((name) => readFileSync(`${service.base}/state/${name}`, 'utf8'))
+    .join('');
+  // The password is told once, by the line that says ready.
+  const log = service.log.replace(`"password":"${password}"`, '');
+  assert.match(log, /"msg":"request"/, 'the log is on');
+  for (const secret of ['marked-', password]) assert.equal((log + state).includes(secret), false, secret);
+});
