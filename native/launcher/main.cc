@@ -42,6 +42,8 @@ int main(int argc, char** argv) {
     std::vector<std::string> needed = options.readOnly;
     needed.insert(needed.end(), options.readWrite.begin(), options.readWrite.end());
     covered = veil(account, needed);
+    if (options.workingDirectory != "/") needed.push_back(options.workingDirectory);
+    detachMountsApartFrom(needed);
   }
   if (chdir(options.workingDirectory.c_str()) != 0) failErrno("--chdir " + options.workingDirectory, "a directory");
   if (syscall(SYS_close_range, 3U, ~0U, 0U) != 0) failErrno("inherited descriptors", "to close them");

@@ -11,12 +11,16 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "launcher/report.h"
 
 namespace reelvault::launcher {
 namespace {
+
+// What any program needs of the system; /etc/resolv.conf may lead to systemd's.
+const char* const kSystem[] = {"/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/run/systemd"};
 
 bool isBeneath(const std::string& path, const std::string& directory) {
   if (directory == "/") return path.size() > 1;
@@ -46,6 +50,11 @@ std::vector<std::string> mountPoints() {
     if (fields >> id >> parent >> device >> root >> point) points.push_back(unescape(point));
   }
   return points;
+}
+
+void detach(const std::string& point) {
+  if (umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT)
+    failErrno("the mount " + point, "to leave it out of the own namespace");
 }
 
 bool isSameDirectory(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
@@ -117,8 +126,19 @@ void detachMountsBeneath(const std::vector<std::string>& directories) {
   std::reverse(points.begin(), points.end());  // later mounts may lie upon earlier ones
   for (const auto& point : points) {
     const bool beneath = std::any_of(directories.begin(), directories.end(), [&](const auto& directory) { return isBeneath(point, directory); });
-    if (beneath && umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT)
-      failErrno("the mount " + point, "to leave it out of the own namespace");
+    if (beneath) detach(point);
+  }
+}
+
+void detachMountsApartFrom(std::vector<std::string> needed) {
+  needed.insert(needed.end(), std::begin(kSystem), std::end(kSystem));
+  auto points = mountPoints();
+  std::reverse(points.begin(), points.end());
+  for (const auto& point : points) {
+    const bool kept = std::any_of(needed.begin(), needed.end(), [&](const auto& path) {
+      return path == point || isBeneath(path, point) || isBeneath(point, path);
+    });
+    if (!kept && point != "/") detach(point);
   }
 }
 

@@ -20,6 +20,31 @@ test('in a chroot on a host that shares its mounts, nothing that the launcher un
   }
 });
 
+test('mounts of others are not pinned; those that hold or lie beneath a needed path stay', () => {
+  const top = fs.mkdtempSync(path.join(os.tmpdir(), 'others-'));
+  fs.chmodSync(top, 0o755);
+  const mount = (name: string): void => {
+    fs.mkdirSync(path.join(top, name));
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', path.join(top, name)]);
+  };
+  try {
+    mount('other');
+    mount('mine');
+    mount('mine/data');
+    mount('mine/data/within');
+    const list = ['--user', 'nobody', '--ro', path.join(top, 'mine/data'), '--', '/bin/cat', '/proc/self/mountinfo'];
+    const seen = execFileSync(launcher, list, { encoding: 'utf8' });
+    const points = seen.split('\n').map((line) => line.split(' ')[4] ?? '');
+    const beneath = points.filter((point) => point.startsWith(`${top}/`)).map((point) => path.relative(top, point));
+    assert.deepEqual(beneath, ['mine', 'mine/data', 'mine/data/within']);
+    const host = fs.readFileSync('/proc/self/mountinfo', 'utf8');
+    assert.ok(host.includes(` ${top}/other `), 'the host keeps it');
+  } finally {
+    for (const name of ['mine/data/within', 'mine/data', 'mine', 'other']) spawnSync('umount', [path.join(top, name)]);
+    fs.rmSync(top, { recursive: true, force: true });
+  }
+});
+
 test('no descriptor of the starter reaches the program', () => {
   const file = path.join(os.tmpdir(), `kept-${process.pid}`);
   const fd = fs.openSync(file, 'w+');
