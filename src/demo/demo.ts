@@ -7,10 +7,10 @@ import { ReelError } from '../errors.ts';
 import { HelperClient } from '../helper/client.ts';
 import type { StreamView } from '../http/streams.ts';
 import type { VolumeView } from '../http/volumes.ts';
-import { Supervisor } from '../supervisor/supervisor.ts';
+import { type Started, Supervisor } from '../supervisor/supervisor.ts';
 import { DemoApi } from './api.ts';
 import { findLeftovers } from './leftovers.ts';
-import { type Place, preparePlace } from './place.ts';
+import { onFreePort, type Place, preparePlace } from './place.ts';
 import { Publisher } from './publisher.ts';
 import { type ReelReport, readReels } from './report.ts';
 
@@ -44,9 +44,9 @@ const volumeBytes = 1024 ** 3;
 
 export class Demo {
   readonly #say: (text: string) => void;
-  readonly #place: Place;
+  #place: Place;
   readonly #log: WriteStream;
-  readonly #supervisor: Supervisor;
+  #supervisor: Supervisor;
   #api: DemoApi | undefined;
   #url = '';
   #certificateFile = '';
@@ -62,13 +62,7 @@ export class Demo {
     this.#say = params.say;
     this.#place = place;
     this.#log = createWriteStream(path.join(place.base, 'service.log'), { flags: 'a', mode: 0o600 });
-    this.#supervisor = new Supervisor({
-      settings: place.settings,
-      log: this.#log,
-      onEvent: (event) => {
-        if (event.event !== 'started') params.say(`${event.part}: ${event.how}; again in ${event.againInMs} ms`);
-      },
-    });
+    this.#supervisor = this.#newSupervisor();
   }
 
   static async create(params: DemoParams): Promise<Demo> {
@@ -87,7 +81,7 @@ export class Demo {
 
   /** Service up, volume open, stream known. */
   async start(): Promise<void> {
-    const started = await this.#supervisor.start();
+    const started = await this.#startService();
     this.#url = started.url;
     this.#certificateFile = started.certificateFile;
     this.#api = await DemoApi.connect(started);
@@ -166,6 +160,29 @@ export class Demo {
 
   get base(): string {
     return this.#place.base;
+  }
+
+  #newSupervisor(): Supervisor {
+    return new Supervisor({
+      settings: this.#place.settings,
+      log: this.#log,
+      onEvent: (event) => {
+        if (event.event !== 'started') this.#say(`${event.part}: ${event.how}; again in ${event.againInMs} ms`);
+      },
+    });
+  }
+
+  /** Between the look for a free port and the listening somebody else may take it; then another is tried. */
+  async #startService(attempts = 3): Promise<Started> {
+    try {
+      return await this.#supervisor.start();
+    } catch (error) {
+      const taken = error instanceof ReelError && error.details.errno === 'EADDRINUSE';
+      if (!taken || attempts === 1 || this.#stopped.signal.aborted) throw error;
+      this.#place = await onFreePort(this.#place);
+      this.#supervisor = this.#newSupervisor();
+      return this.#startService(attempts - 1);
+    }
   }
 
   async #publish(seconds?: number): Promise<void> {

@@ -81,3 +81,9 @@ export const preparePlace = async (keep: string | undefined): Promise<Place> => 
     },
   };
 };
+
+/** The same place with another port. */
+export const onFreePort = async (place: Place): Promise<Place> => {
+  const { settings } = place;
+  return { ...place, settings: { ...settings, listenPort: await freePort(settings.listenHost, 0) } };
+};

@@ -4,6 +4,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { marker } from '../../src/demo/publisher.ts';
@@ -180,6 +181,17 @@ const daemonOf = (parent: number): number => {
   });
   return Number(found);
 };
+
+test('a port that somebody has: another one is chosen, and said', async (t) => {
+  const server = net.createServer().listen(8443, '127.0.0.1');
+  // Whoever has the port, the demo finds it taken.
+  await once(server, 'listening').catch(() => undefined);
+  t.after(() => server.close());
+  const { code, stdout, text } = await demo(['--once', '--json', '--seconds', '2']).ended;
+  assert.equal(code, 0, text);
+  assert.match(text, /port 8443 is taken; this demo listens on \d+/);
+  assert.doesNotMatch(lastLine(stdout).playlist, /:8443\//);
+});
 
 test('kill -9 of the daemon while it records: it comes back, the publisher too, and no segment that was shown is lost', async () => {
   const { child, ended, says } = demo(['--keep', 'killed']);

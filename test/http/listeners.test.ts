@@ -1,0 +1,111 @@
+/** The two doors: HTTPS and the admin's socket. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
+
+import os from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, test } from 'node:test';
+import tls from 'node:tls';
+import { Listeners } from '../../src/http/listeners.ts';
+import { makeCertificate } from '../../src/tls/certificate.ts';
+import { standIn } from './support.ts';
+
+const directory = await mkdtemp(path.join(os.tmpdir(), 'reelvault-listeners-'));
+const adminSocket = path.join(directory, 'admin.sock');
+const { app, local } = await standIn();
+const certificate = await makeCertificate('localhost', Date.now());
+const make = (socket = adminSocket, port = 0): Listeners =>
+  new Listeners({ app, local, certificate, host: '127.0.0.1', port, adminSocket: socket });
+
+const listeners = make();
+await listeners.start();
+after(async () => {
+  await listeners.close();
+  await app.close();
+  await rm(directory, { recursive: true });
+});
+
+const get = async (request: http.ClientRequest): Promise<{ status: number | undefined; body: string }> => {
+  const [answer] = (await once(request.end(), 'response')) as [http.IncomingMessage];
+  return { status: answer.statusCode, body: await text(answer) };
+};
+const overTls = (url: string) =>
+  get(https.request(`https://127.0.0.1:${listeners.port}${url}`, { ca: certificate.certificate, agent: false }));
+const overSocket = (url: string) => get(http.request({ socketPath: adminSocket, path: url, agent: false }));
+
+test('the socket is the admin, HTTPS is a stranger, whatever the request says of itself', async () => {
+  assert.equal((await overSocket('/api/v1/volumes')).status, 200);
+  assert.equal((await overTls('/api/v1/volumes')).status, 401);
+  const claims = { 'x-forwarded-for': '127.0.0.1', host: 'localhost', 'x-admin': '1' };
+  const claiming = https.request(`https://127.0.0.1:${listeners.port}/api/v1/volumes`, {
+    ca: certificate.certificate,
+    headers: claims,
+    agent: false,
+  });
+  assert.equal((await get(claiming)).status, 401);
+  assert.equal((await overTls('/api/v1/health')).status, 200);
+});
+
+test('the socket is private', async () => {
+  assert.equal((await stat(adminSocket)).mode & 0o777, 0o600);
+});
+
+const handshake = async (maxVersion: tls.SecureVersion): Promise<string | null> => {
+  // The system's OpenSSL refuses old versions on its own at the default level.
+  const socket = tls.connect({
+    port: listeners.port,
+    host: '127.0.0.1',
+    ca: certificate.certificate,
+    minVersion: 'TLSv1',
+    maxVersion,
+    ciphers: 'DEFAULT@SECLEVEL=0',
+  });
+  await once(socket, 'secureConnect');
+  const version = socket.getProtocol();
+  socket.destroy();
+  return version;
+};
+
+test('TLS 1.2 and 1.3, nothing older', async () => {
+  assert.equal(await handshake('TLSv1.3'), 'TLSv1.3');
+  assert.equal(await handshake('TLSv1.2'), 'TLSv1.2');
+  await assert.rejects(handshake('TLSv1.1'));
+});
+
+test('a second service on the same socket or port is refused with the reason', async () => {
+  await assert.rejects(make().start(), /running already/);
+  const other = make(path.join(directory, 'second.sock'), listeners.port);
+  await assert.rejects(
+    other.start(),
+    (error: { details?: { errno?: string } }) => error.details?.errno === 'EADDRINUSE',
+  );
+  await other.close();
+});
+
+test('close() lets a running answer end and cuts what stays open; it may be called twice', async () => {
+  const own = path.join(directory, 'own.sock');
+  const some = new Listeners({ app, local, certificate, host: '127.0.0.1', port: 0, adminSocket: own, graceMs: 50 });
+  await some.start();
+  const idle = tls.connect({ port: some.port, host: '127.0.0.1', ca: certificate.certificate });
+  await once(idle, 'secureConnect');
+  const cut = once(idle, 'close');
+  await Promise.all([some.close(), some.close()]);
+  await cut;
+});
+
+test('the socket file that a killed service left is replaced', async (t) => {
+  const left = path.join(directory, 'left.sock');
+  // A listener in a process that is killed: Node itself would remove the file of one that is closed.
+  const script = `require('net').createServer().listen(${JSON.stringify(left)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  await once(spawn(process.execPath, ['-e', script]), 'exit');
+  assert.ok((await stat(left)).isSocket());
+  const some = make(left);
+  t.after(() => some.close());
+  await some.start();
+  assert.equal((await get(http.request({ socketPath: left, path: '/api/v1/volumes', agent: false }))).status, 200);
+});
