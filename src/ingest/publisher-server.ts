@@ -32,7 +32,8 @@ const refuseTickets = (server: https.Server): void => {
 /** Prepares a server before it listens; returns it. */
 export const forPublishers = <T extends http.Server | https.Server>(server: T): T => {
   // Without it Node aborts a request that has not been answered as soon as its sender closes, with whatever nobody has read yet.
-  (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
+  // `allowHalfOpen` is the same for the TLS layer below; a plain server has it on.
+  Object.assign(server, { httpAllowHalfOpen: true, allowHalfOpen: true });
   // A publisher's request lasts as long as its stream.
   server.requestTimeout = 0;
   if (server instanceof https.Server) refuseTickets(server);

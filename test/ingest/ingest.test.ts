@@ -259,6 +259,47 @@ const startOf = async (stream: string): Promise<number> => {
   return Math.floor((range?.startUs ?? 0) / 1e6);
 };
 
+for (const secured of [false, true])
+  test(`a publisher that closes its side after the last chunk still gets its answer, ${secured ? 'TLS' : 'plain'}`, async () => {
+    const { bytes } = await clip(10);
+    const host = secured ? secure : plain;
+    const { socket } = await open(host, secured);
+    let answer = '';
+    socket.on('data', (text: Buffer) => {
+      answer += text.toString();
+    });
+    socket.write(head('half-closed'));
+    socket.write(chunked(bytes));
+    socket.end(lastChunk);
+    await once(socket, 'close');
+    assert.match(answer, /^HTTP\/1\.1 200 .*"stream":"half-closed"/s);
+    assert.ok(host.recorded('half-closed').equals(bytes));
+  });
+
+test('a publisher that reads only when it has sent everything gets its refusal, not a reset', async () => {
+  const { bytes } = await clip(10);
+  const session = await plain.recorder.openSession('taken', 'test');
+  try {
+    for (let turn = 0; turn < 3; turn += 1) {
+      const { socket } = await open(plain, false);
+      let failure = '';
+      socket.on('error', (error) => {
+        failure = error.message;
+      });
+      socket.pause();
+      socket.write(head('taken'));
+      for (let part = 0; part < 6; part += 1) await new Promise((resolve) => socket.write(chunked(bytes), resolve));
+      await new Promise((resolve) => socket.write(lastChunk, resolve));
+      assert.equal(failure, '');
+      const [answer] = (await once(socket.resume(), 'data')) as [Buffer];
+      assert.match(answer.toString(), /^HTTP\/1\.1 409 /);
+      socket.destroy();
+    }
+  } finally {
+    await session.finish();
+  }
+});
+
 test('an early refusal reaches a sending publisher over TLS as well', async () => {
   const answer = await publishUntilAnswered(secure, 'not%2fa%2fname', (await clip(4)).bytes, true);
   assert.match(answer, /^HTTP\/1\.1 400 .*invalid-argument/s);

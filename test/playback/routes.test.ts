@@ -9,6 +9,7 @@ import { VolumeArchive } from '../../src/archive/archive.ts';
 import { hourPath } from '../../src/archive/reel.ts';
 import { endUs, type Segment } from '../../src/archive/segment.ts';
 import { ReelError, toReelError } from '../../src/errors.ts';
+import { forPublishers } from '../../src/ingest/publisher-server.ts';
 import { playbackPlugin } from '../../src/playback/plugin.ts';
 import { segmentsOf, someHour, TemporaryVolume } from '../archive/fixtures.ts';
 
@@ -58,6 +59,7 @@ before(async () => {
       },
     }),
   );
+  forPublishers(app.server); // as it runs: sockets are half open
   await app.listen({ host: '127.0.0.1', port: 0 });
 });
 after(async () => {

@@ -65,6 +65,22 @@ test('two sessions of one hour: appended, marked as broken off, never overlappin
   );
 });
 
+test('more at once than the staging memory holds is taken piece by piece, also when the session ends at once', async () => {
+  const own = await Host.start({ stagingBytes: 4 * 1024 * 1024 });
+  try {
+    const { bytes } = await clip(10);
+    const many = Buffer.concat(Array.from({ length: 60 }, () => bytes));
+    const session = await own.recorder.openSession('heap', 'test');
+    assert.equal(session.append(many), false);
+    assert.equal(session.append(bytes), false);
+    const summary = await session.finish();
+    assert.equal(summary.bytes, many.length + bytes.length);
+    assert.ok(own.recorded('heap').equals(Buffer.concat([many, bytes])));
+  } finally {
+    await own.stop();
+  }
+});
+
 test('a stream has one publisher', async () => {
   const [first, second] = await Promise.allSettled([
     host.recorder.openSession('race', 'a'),
