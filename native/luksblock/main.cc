@@ -45,8 +45,8 @@ void fillStdio() {
   }
 }
 
-// Two requests in the disk and one in the cipher for each processor, and a few more to keep a deep queue busy.
-unsigned workerCount() { return std::clamp(std::thread::hardware_concurrency() * 4, 4U, kMaxWorkers); }
+// More do not make a deep queue faster here and cost a lone small request its warm caches (docs/decisions/003).
+unsigned workerCount() { return std::clamp(std::thread::hardware_concurrency() * 2, 4U, kMaxWorkers); }
 
 void printLine(const std::string& line) {
   std::printf("%s\n", line.c_str());
