@@ -89,24 +89,6 @@ test('on a disk of 4096-byte blocks: direct I/O of whole blocks, or buffered wit
   await buffered.close();
 });
 
-test('writers of neighbouring bytes lose nothing', async () => {
-  const container = path.join(directory, 'neighbours');
-  await luks2(container, key, 20 * MiB, ['--sector-size', '4096']);
-  const served = await serve(stack, container, key);
-  const handles = await Promise.all(Array.from({ length: 4 }, () => open(served.plain, 'r+')));
-  const lane = 1024; // four writers share every sector, and a fifth replaces whole sectors next to them
-  for (let round = 0; round < 60; round += 1) {
-    const bytes = handles.map(() => randomBytes(lane));
-    const whole = randomBytes(4096);
-    const all = handles.map((handle, index) => handle.write(bytes[index] as Buffer, 0, lane, index * lane));
-    await Promise.all([...all, handles[0]?.write(whole, 0, 4096, 4096)]);
-    const { buffer } = await (handles[0] ?? assert.fail()).read(Buffer.alloc(8192), 0, 8192, 0);
-    assert.ok(buffer.equals(Buffer.concat([...bytes, whole])), `round ${round}`);
-  }
-  for (const handle of handles) await handle.close();
-  await served.close();
-});
-
 test('what a block device has not is refused', async () => {
   const container = path.join(directory, 'refusals');
   await luks2(container, key, 20 * MiB, ['--sector-size', '4096']);

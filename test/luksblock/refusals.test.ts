@@ -25,6 +25,7 @@ const file = (name: string) => path.join(directory, name);
 
 const refused = async (code: number, error: string, container: string, args: readonly string[] = [], keyFile = key) => {
   const outcome = await luksblock(['--container', container, '--mount', mount, ...args], keyFile);
+  if (outcome.code === 0) await run('umount', [mount]);
   assert.equal(outcome.code, code, outcome.stderr);
   assert.equal(outcome.stdout, '');
   assert.equal(outcome.stderr.trim().split('\n').length, 1);

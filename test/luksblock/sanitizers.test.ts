@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { glob, mkdir, open, readFile } from 'node:fs/promises';
+import { glob, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { damage, luks2, MiB } from './containers.ts';
@@ -11,8 +11,10 @@ import { keep, luksblock, must, run, temporary } from './support.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-const compile = async (program: string, sanitizers: string): Promise<void> => {
-  const sources = (await Array.fromAsync(glob('native/luksblock/*.cc', { cwd: root }))).map((file) =>
+/** Compiles luksblock, with `main` in place of its own where given. */
+const compile = async (program: string, sanitizers: string, main = 'native/luksblock/main.cc'): Promise<void> => {
+  const all = await Array.fromAsync(glob('native/luksblock/*.cc', { cwd: root }));
+  const sources = [...all.filter((file) => path.basename(file) !== 'main.cc'), main].map((file) =>
     path.join(root, file),
   );
   const packages = (
@@ -82,3 +84,14 @@ for (const sanitizers of ['address,undefined', 'thread'])
     assert.equal(await ended, 0, report);
     assert.equal(report, '');
   });
+
+test('writers of neighbouring bytes lose nothing, without a data race', { timeout: 120_000 }, async (t) => {
+  const stack = new AsyncDisposableStack();
+  t.after(() => stack.disposeAsync());
+  const directory = await temporary(stack);
+  const program = path.join(directory, 'neighbours');
+  const container = path.join(directory, 'container');
+  await compile(program, 'thread', 'test/luksblock/neighbours.cc');
+  await writeFile(container, randomBytes(MiB));
+  assert.deepEqual(await run(program, [container]), { code: 0, stdout: '', stderr: '' });
+});
