@@ -7,10 +7,10 @@ import type { Requests, VolumeReport } from '../helper/protocol.ts';
 import type { OpenVolume, VolumeHooks } from './hooks.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
 import { KeyedMutex } from './mutex.ts';
+import { type CreateParams, chooseEngine, freeContainer } from './new-volume.ts';
 import { failureOf, isLasting, problemOf } from './next-step.ts';
 import { type VolumeRecord, VolumeRegistry } from './registry.ts';
 import { repeat } from './repeat.ts';
-import type { EngineName } from './states.ts';
 
 export interface VolumeManagerParams {
   readonly stateDirectory: string;
@@ -19,17 +19,6 @@ export interface VolumeManagerParams {
   readonly now: () => number;
   /** Milliseconds between two looks at the open volumes. */
   readonly watchIntervalMs?: number;
-}
-
-export interface CreateParams {
-  readonly name: string;
-  readonly size: number;
-  /** Default: the kernel's where it works, else the userspace engine. Kept for the life of the volume. */
-  readonly engine?: EngineName;
-  readonly type?: 'luks1' | 'luks2';
-  /** Without one, a random key file is made. The caller zeroes it. */
-  readonly passphrase?: Buffer;
-  readonly open?: boolean;
 }
 
 /** The volumes of this service: what they are, what state they are in, and the way into those that are open. */
@@ -107,13 +96,13 @@ export class VolumeManager {
       });
     }
     const { helper, now } = this.#params;
-    const engine = params.engine ?? (await this.#chooseEngine());
+    const engine = params.engine ?? (await chooseEngine(helper));
     const key = passphrase === undefined ? 'keyFile' : 'passphrase';
     const createdAt = new Date(now()).toISOString();
-    const { result: before } = await helper.call({ verb: 'inspect', name, descriptor: false });
+    const container = await freeContainer(helper, name);
     const record: VolumeRecord = {
       name,
-      container: before.container,
+      container,
       uuid: null,
       cipher: null,
       type,
@@ -132,8 +121,14 @@ export class VolumeManager {
       volume.become(result.state === 'open' ? 'open' : 'locked', { report: result, fd });
       await this.#save();
     } catch (thrown) {
-      // Nothing is left of it, or only the answer was lost; without a helper to ask, the watch finds out.
-      await this.#reconcile(name);
+      if (toReelError(thrown).code === 'already-exists') {
+        // Files of this name that this service did not make: none of its business.
+        this.#volumes.delete(name);
+        await this.#save();
+      } else {
+        // Nothing is left of it, or only the answer was lost; without a helper to ask, the watch finds out.
+        await this.#reconcile(name);
+      }
       throw thrown;
     }
     if (volume.state === 'open') await this.#tellOpen(volume);
@@ -298,16 +293,6 @@ export class VolumeManager {
         this.#params.log.error({ volume, err: toReelError(thrown) }, 'a part could not follow a change of a volume');
       }
     }
-  }
-
-  async #chooseEngine(): Promise<EngineName> {
-    const { kernel, userspace } = (await this.#params.helper.call({ verb: 'probe' })).result.engines;
-    if (kernel.usable) return 'kernel';
-    if (userspace.usable) return 'userspace';
-    throw new ReelError('engine-unavailable', {
-      expected: 'the kernel or the userspace engine',
-      got: `neither: ${kernel.reason}; ${userspace.reason}`,
-    });
   }
 
   #opened(volume: ManagedVolume): OpenVolume {

@@ -1,5 +1,5 @@
 import { ReelError } from '../errors.ts';
-import type { OpenedReport, Requests } from '../helper/protocol.ts';
+import type { OpenedReport, Requests, VolumeReport } from '../helper/protocol.ts';
 import { guardOf } from '../luks/luks.ts';
 import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';
@@ -41,7 +41,7 @@ export const openVolume = async (
   }
   // 2 header and guard
   const header = await context.luks.dump(container.path);
-  if (look.report.state === 'open') return { ...look.report, ...describe(header) };
+  if (isUsable(look.report)) return { ...look.report, ...describe(header) };
   if (guardOf(header) === 'created') {
     throw new ReelError('volume-state', {
       expected: 'a container whose making was finished',
@@ -50,7 +50,7 @@ export const openVolume = async (
     });
   }
   // 3 clean up pieces
-  if (look.report.state === 'stale') {
+  if (look.report.state !== 'locked') {
     await awaitOrphans(look.attachments.flatMap((attachment) => attachment.devices));
     await tearDown(context, container, paths.mountPoint);
   }
@@ -69,9 +69,13 @@ export const openVolume = async (
     if (request.key === 'keyFile') key.fill(0);
   }
   const { report } = await lookAt(context, name, { container: request.container });
-  if (report.state === 'open') return { ...report, ...describe(header) };
-  throw new ReelError('volume-state', report.problem ?? { expected: 'an open volume', got: report.state });
+  if (isUsable(report)) return { ...report, ...describe(header) };
+  const got = report.readOnly ?? report.state;
+  throw new ReelError('volume-state', report.problem ?? { expected: 'an open volume that takes writes', got });
 };
+
+/** An open volume that stopped writing after an error is taken down, checked and mounted again like one whose block plane died. */
+const isUsable = (report: VolumeReport): boolean => report.state === 'open' && report.readOnly === null;
 
 const notThere = (name: string, state: string): ReelError =>
   state === 'unfinished'

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { ReelError } from '../../src/errors.ts';
+import { run } from '../../src/exec/run.ts';
 import { HelperClient } from '../../src/helper/client.ts';
 import { helperSocket } from '../../src/helper/start.ts';
 import type { VolumeHooks } from '../../src/volume/hooks.ts';
@@ -160,6 +161,8 @@ await describeEngines('volume manager', (engine) => {
     await assert.rejects(manager.create({ name: 'v', size, engine }), { code: 'already-exists' });
     await assert.rejects(manager.open('nobody'), { code: 'not-found' });
     assert.throws(() => manager.get('nobody'), { code: 'not-found' });
+    await writeFile(place.container('foreign'), 'somebody else’s');
+    await assert.rejects(manager.create({ name: 'foreign', size, engine }), { code: 'already-exists' });
     await assert.rejects(manager.create({ name: '../x', size, engine }), { code: 'invalid-argument' });
     await assert.rejects(manager.create({ name: 'huge', size: 1024 ** 5, engine }), { code: 'no-space' });
     assert.deepEqual(
@@ -225,6 +228,18 @@ await describeEngines('volume manager', (engine) => {
     await manager.lock('whole');
     assert.deepEqual(await place.leftovers(), none);
     assert.ok((await readdir(path.join(place.storage, 'containers'))).every((file) => !file.includes('remains')));
+    await manager.close();
+  });
+
+  test('a filesystem that stops writing: failed, and open checks and mounts it again', async () => {
+    const manager = await start();
+    const { mountPoint } = await manager.open('v');
+    await run('mount', ['-o', 'remount,ro', mountPoint ?? ''], { timeoutMs: 10_000 });
+    await until(manager, 'v', 'failed');
+    assert.equal(manager.get('v').failure?.error.code, 'io-error');
+    await manager.open('v');
+    await manager.opened('v').jail.writeFileAtomic('dvr/x', Buffer.from('kept'));
+    await manager.lock('v');
     await manager.close();
   });
 

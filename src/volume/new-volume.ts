@@ -1,0 +1,39 @@
+import { ReelError, toReelError } from '../errors.ts';
+import type { HelperClient } from '../helper/client.ts';
+import type { EngineName } from './states.ts';
+
+export interface CreateParams {
+  readonly name: string;
+  readonly size: number;
+  /** Default: the kernel's where it works, else the userspace engine. Kept for the life of the volume. */
+  readonly engine?: EngineName;
+  readonly type?: 'luks1' | 'luks2';
+  /** Without one, a random key file is made. The caller zeroes it. */
+  readonly passphrase?: Buffer;
+  readonly open?: boolean;
+}
+
+/** Where the container of a new volume will lie. Throws `already-exists` for files that are no volume of this service. */
+export const freeContainer = async (helper: HelperClient, name: string): Promise<string> => {
+  const found = await helper.call({ verb: 'inspect', name, descriptor: false }).catch((error: unknown) => {
+    if (toReelError(error).code !== 'not-luks') throw error;
+  });
+  const { state, container } = found?.result ?? {};
+  if (container !== undefined && (state === 'absent' || state === 'unfinished')) return container;
+  throw new ReelError('already-exists', {
+    expected: `no container of ${name} yet`,
+    got: 'a file that is no volume of this service',
+    hint: 'move it away, or choose another name',
+  });
+};
+
+/** The kernel's engine where it works, else the userspace engine. Throws `engine-unavailable` with both reasons. */
+export const chooseEngine = async (helper: HelperClient): Promise<EngineName> => {
+  const { kernel, userspace } = (await helper.call({ verb: 'probe' })).result.engines;
+  if (kernel.usable) return 'kernel';
+  if (userspace.usable) return 'userspace';
+  throw new ReelError('engine-unavailable', {
+    expected: 'the kernel or the userspace engine',
+    got: `neither: ${kernel.reason}; ${userspace.reason}`,
+  });
+};
