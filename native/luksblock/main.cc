@@ -45,7 +45,7 @@ void fillStdio() {
   }
 }
 
-// More do not make a deep queue faster here and cost a lone small request its warm caches (docs/decisions/003).
+// Enough for a deep queue; more made lone small reads slower (docs/decisions/003).
 unsigned workerCount() { return std::clamp(std::thread::hardware_concurrency() * 2, 4U, kMaxWorkers); }
 
 void printLine(const std::string& line) {
