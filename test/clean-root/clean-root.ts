@@ -113,7 +113,9 @@ export class CleanRoot {
       // A mount that stayed would lend `rm` the host's devices.
       const left = await this.#mounts();
       if (left.length > 0) throw new Error(`expected nothing mounted below ${this.path}, got ${left.join(', ')}`);
-      await rm(this.path, { recursive: true, force: true, maxRetries: 3 });
+      // Empty mount points are immutable.
+      await host('chattr', ['-R', '-f', '-i', this.path], { timeoutMs: 120_000 }).catch(() => undefined);
+      await rm(this.path, { recursive: true, force: true });
     })();
     return this.#closing;
   }
