@@ -74,12 +74,22 @@ export const preparePlace = async (keep: string | undefined): Promise<Place> => 
     notes: listenPort === wanted ? [] : [`port ${wanted} is taken; this demo listens on ${listenPort}`],
     remove: async () => {
       await rm(runtime, { recursive: true, force: true });
+      await releaseMountPoints(base);
       if (keep !== undefined) return;
-      // Mount points are immutable, so that nothing is recorded into them by mistake.
-      await run('chattr', ['-R', '-i', base], { timeoutMs: 30_000, okCodes: [0, 1] });
       await rm(base, { recursive: true, force: true });
     },
   };
+};
+
+/**
+ * Mount points are immutable, so that nothing is recorded into them by mistake. What a demo leaves must go with `rm -r`; the next open
+ * makes them immutable again.
+ */
+const releaseMountPoints = async (base: string): Promise<void> => {
+  const directory = path.join(base, 'storage/mount');
+  const names = await readdir(directory).catch(() => []);
+  const points = names.map((name) => path.join(directory, name));
+  if (points.length > 0) await run('chattr', ['-i', ...points], { timeoutMs: 30_000, okCodes: [0, 1] });
 };
 
 /** The same place with another port. */

@@ -123,6 +123,10 @@ test('again with the same directory: the kept volume is opened, what was recorde
   assert.deepEqual(leftovers(path.join(work, 'kept')), []);
 });
 
+test('what a demo leaves goes with a plain rm', () => {
+  execFileSync('rm', ['-r', path.join(work, 'kept')]);
+});
+
 test("somebody's own directory is refused and left alone", async () => {
   await writeFile(path.join(work, 'file'), '');
   const { code, text } = await demo(['--once', '--keep', '.']).ended;
