@@ -72,6 +72,7 @@ void WriteLoop::run() {
     done_.clear();
     backend_->wait(done_);
     if (done_.empty()) continue;
+    for (WriteRequest* request : done_) request->result = shared_.ops.writeResult(request->fd, static_cast<int>(request->result));
     {
       const std::lock_guard lock(shared_.mutex);
       for (WriteRequest* request : done_) complete(static_cast<WriteOperation&>(*request), events);
@@ -158,7 +159,6 @@ bool WriteLoop::resume(WriteOperation& operation) {
 void WriteLoop::complete(WriteOperation& operation, std::vector<Event>& events) {
   Stream& stream = *operation.stream;
   const std::string path = stream.reels.empty() ? std::string() : stream.reels.front().path;
-  operation.result = shared_.ops.writeResult(operation.fd, static_cast<int>(operation.result));
   if (operation.result == -EINTR || operation.result == -EAGAIN) {
     backend_->submit(&operation);
     return;

@@ -1,0 +1,256 @@
+#include "writer/recovery.h"
+
+#include <doctest/doctest.h>
+#include <sys/file.h>
+
+#include <algorithm>
+
+#include "ts_builder.h"
+#include "volume_ground.h"
+#include "writer/segmenter.h"
+
+using namespace reelvault;
+
+namespace {
+
+const std::string kIndexPath = "dvr/cam/2026/11/21/14.idx";
+
+struct Archive {
+  std::string reel, index;
+  std::vector<IndexRecord> records;
+};
+
+// A reel as a session leaves it: segments of one second.
+Archive makeArchive(int seconds, bool evidence = false) {
+  TsBuilder ts;
+  ts.seconds(seconds);
+  Segmenter segmenter(1000, kUnknownTime);
+  CHECK(segmenter.feed(ts.bytes.data(), ts.bytes.size(), kTestHour));
+  CHECK(segmenter.end());
+  Archive archive;
+  archive.reel.assign(ts.bytes.begin(), ts.bytes.end());
+  const auto add = [&](const IndexBytes& bytes) { archive.index.append(reinterpret_cast<const char*>(bytes.data()), bytes.size()); };
+  add(encodeHeader({.flags = evidence ? kEvidence : 0, .hourUs = kTestHour}));
+  for (const Segment& segment : segmenter.finished()) {
+    IndexRecord record{.offset = segment.begin,
+                       .length = static_cast<uint32_t>(segment.end - segment.begin),
+                       .flags = segment.flags,
+                       .startUs = segment.startUs,
+                       .firstPts = segment.firstPts,
+                       .duration = segment.duration,
+                       .crc32c = crc32c(0, archive.reel.data() + segment.begin, segment.end - segment.begin),
+                       .sequence = static_cast<uint32_t>(archive.records.size())};
+    if (evidence) {
+      Sha256 sha;
+      sha.update(archive.reel.data() + record.offset, record.length);
+      record.sha256 = sha.finish();
+    }
+    add(encodeRecord(record));
+    archive.records.push_back(record);
+  }
+  return archive;
+}
+
+struct Recovered {
+  RecoveryReport report;
+  ReelIndex index;
+  std::string reel;
+};
+
+Recovered recover(const TemporaryVolume& volume) {
+  const auto report = recoverReel(volume.fd.get(), kTestReel);
+  REQUIRE_MESSAGE(report.ok(), report.failure.what);
+  Recovered recovered{report.value, volume.index(), volume.read(kTestReel)};
+  // What recovery leaves is in accord with itself, whatever it found.
+  CHECK(recovered.index.exact);
+  CHECK(recovered.index.header.hourUs == kTestHour);
+  uint64_t end = 0;
+  int64_t endUs = INT64_MIN;
+  for (size_t i = 0; i < recovered.index.records.size(); i++) {
+    const IndexRecord& record = recovered.index.records[i];
+    CHECK(record.offset == end);
+    CHECK(record.sequence == i);
+    CHECK(record.startUs >= endUs);
+    CHECK(crc32c(0, recovered.reel.data() + record.offset, record.length) == record.crc32c);
+    end = record.end();
+    endUs = record.endUs();
+  }
+  CHECK(end == recovered.reel.size());
+  CHECK(recovered.report.records == recovered.index.records.size());
+  CHECK(recovered.report.indexed == end);
+  const auto again = recoverReel(volume.fd.get(), kTestReel);
+  REQUIRE(again.ok());
+  CHECK(again.value.added == 0);
+  CHECK(again.value.cutBytes == 0);
+  CHECK(volume.read(kTestReel) == recovered.reel);
+  return recovered;
+}
+
+}  // namespace
+
+TEST_CASE("a reel that is in order is left alone") {
+  const Archive archive = makeArchive(3);
+  TemporaryVolume volume;
+  volume.write(kTestReel, archive.reel);
+  volume.write(kIndexPath, archive.index);
+  const auto recovered = recover(volume);
+  CHECK(recovered.report.added == 0);
+  CHECK(volume.read(kIndexPath) == archive.index);
+}
+
+TEST_CASE("the index cut at every byte: records that hold are kept, the rest is found again in the reel") {
+  const Archive archive = makeArchive(3);
+  TemporaryVolume volume("/dev/shm");  // thousands of syncs
+  for (size_t length = 0; length <= archive.index.size(); length++) {
+    volume.write(kTestReel, archive.reel);
+    volume.write(kIndexPath, archive.index.substr(0, length));
+    const auto recovered = recover(volume);
+    CHECK(recovered.reel == archive.reel);
+    const size_t held = length < kIndexRecordBytes ? 0 : length / kIndexRecordBytes - 1;
+    for (size_t i = 0; i < held; i++) CHECK(recovered.index.records[i] == archive.records[i]);
+    const size_t left = archive.records.size() - held;
+    CHECK(recovered.report.added == (left > 0 ? 1 : 0));  // three seconds are less than one recovered segment's length
+    if (held > 0 && left > 0) CHECK(recovered.index.records.back().startUs == archive.records[held].startUs);
+  }
+}
+
+TEST_CASE("the reel cut at every byte: acknowledged segments inside it stay, whole packets behind them are kept, the torn rest goes") {
+  const Archive archive = makeArchive(3);
+  TemporaryVolume volume("/dev/shm");  // thousands of syncs
+  for (size_t length = 0; length <= archive.reel.size(); length++) {
+    volume.write(kTestReel, archive.reel.substr(0, length));
+    volume.write(kIndexPath, archive.index);
+    const auto recovered = recover(volume);
+    const size_t held = static_cast<size_t>(std::count_if(archive.records.begin(), archive.records.end(), [&](const auto& record) { return record.end() <= length; }));
+    REQUIRE(recovered.index.records.size() >= held);
+    for (size_t i = 0; i < held; i++) CHECK(recovered.index.records[i] == archive.records[i]);
+    CHECK(recovered.reel == archive.reel.substr(0, length / 188 * 188));
+    if (recovered.index.records.size() > held) CHECK((recovered.index.records.back().flags & kSessionEnd) != 0);
+  }
+}
+
+TEST_CASE("zeros that were allocated and never written end the tail, also when something was written behind them") {
+  const Archive archive = makeArchive(4);
+  const size_t acknowledged = archive.records[1].end();
+  for (const size_t zeros : {512u, 4096u, 65536u}) {
+    TemporaryVolume volume;
+    const size_t at = archive.records[2].end() + 3 * 188 + 50;  // in the middle of a packet
+    volume.write(kTestReel, archive.reel.substr(0, at) + std::string(zeros, '\0') + archive.reel.substr(at));
+    volume.write(kIndexPath, archive.index.substr(0, 3 * kIndexRecordBytes));
+    const auto recovered = recover(volume);
+    REQUIRE(recovered.index.records.size() == 3);
+    CHECK(recovered.index.records[1] == archive.records[1]);
+    CHECK(recovered.index.records[2].offset == acknowledged);
+    // The packet into which the zeros reach may stay or go, nothing behind it may stay.
+    CHECK(recovered.reel.size() >= at - 50);
+    CHECK(recovered.reel.size() <= at - 50 + 188);
+  }
+  TemporaryVolume padded;
+  padded.write(kTestReel, archive.reel + std::string(3000, '\0'));
+  padded.write(kIndexPath, archive.index);
+  CHECK(recover(padded).reel == archive.reel);
+}
+
+TEST_CASE("a record that rotted in the middle is made anew from the bytes between its neighbours") {
+  Archive archive = makeArchive(4, true);
+  archive.index[2 * kIndexRecordBytes + 20] ^= 4;
+  TemporaryVolume volume;
+  volume.write(kTestReel, archive.reel);
+  volume.write(kIndexPath, archive.index);
+  const auto recovered = recover(volume);
+  REQUIRE(recovered.index.records.size() == 4);
+  CHECK(recovered.report.added == 1);
+  for (size_t i = 0; i < 4; i++) {
+    CHECK(recovered.index.records[i].startUs == archive.records[i].startUs);
+    CHECK(recovered.index.records[i].firstPts == archive.records[i].firstPts);
+    CHECK(recovered.index.records[i].sha256 == archive.records[i].sha256);
+  }
+  CHECK((recovered.index.records[1].flags & kSessionEnd) == 0);
+}
+
+TEST_CASE("without an index the file's time says when it was recorded, within the hour of its name") {
+  const Archive archive = makeArchive(3);
+  TemporaryVolume volume;
+  volume.write(kTestReel, archive.reel);
+  const auto setTime = [&](int64_t us) {
+    const timespec times[2] = {{us / 1'000'000, 0}, {us / 1'000'000, 0}};
+    REQUIRE(::utimensat(volume.fd.get(), kTestReel.c_str(), times, 0) == 0);
+  };
+  setTime(kTestHour + 600'000'000);
+  CHECK(recover(volume).index.records[0].startUs == kTestHour + 597'000'000);
+  // Copied here years later.
+  std::filesystem::remove(volume.path + "/" + kIndexPath);
+  setTime(kTestHour + 90'000'000'000);
+  CHECK(hourOf(recover(volume).index.records[0].startUs) == kTestHour);
+}
+
+TEST_CASE("a tail of another session starts when the file's time says, not right behind the former") {
+  const Archive archive = makeArchive(2);
+  TsBuilder other;
+  other.seconds(2, 5000 * 90000);
+  TemporaryVolume volume;
+  volume.write(kTestReel, archive.reel + std::string(other.bytes.begin(), other.bytes.end()));
+  volume.write(kIndexPath, archive.index);
+  const timespec times[2] = {{(kTestHour / 1'000'000) + 100, 0}, {(kTestHour / 1'000'000) + 100, 0}};
+  REQUIRE(::utimensat(volume.fd.get(), kTestReel.c_str(), times, 0) == 0);
+  const auto recovered = recover(volume);
+  REQUIRE(recovered.index.records.size() == 3);
+  CHECK(recovered.index.records[2].startUs == kTestHour + 98'000'000);
+  CHECK((recovered.index.records[2].flags & kDiscontinuity) != 0);
+}
+
+TEST_CASE("no reel, and a reel that a writer has, are refused") {
+  TemporaryVolume volume;
+  CHECK(recoverReel(volume.fd.get(), kTestReel).failure.error == ENOENT);
+  const Archive archive = makeArchive(1);
+  volume.write(kTestReel, archive.reel);
+  const UniqueFd held(::open((volume.path + "/" + kTestReel).c_str(), O_RDWR));
+  REQUIRE(::flock(held.get(), LOCK_EX) == 0);
+  CHECK(recoverReel(volume.fd.get(), kTestReel).failure.error == EBUSY);
+}
+
+namespace {
+
+// Lets the n-th of the calls that change something fail, as if the power went there.
+class FailingOps final : public FileOps {
+ public:
+  explicit FailingOps(int at) : left_(at) {}
+  bool failed() const { return left_ < 0; }
+  int dataSync(int fd) override { return fail() ? -1 : FileOps::dataSync(fd); }
+  ssize_t write(int fd, const void* data, size_t length, off_t offset) override {
+    // A torn write: half of it is there.
+    if (fail()) return (void)FileOps::write(fd, data, length / 2, offset), errno = EIO, -1;
+    return FileOps::write(fd, data, length, offset);
+  }
+  int truncate(int fd, off_t length) override { return fail() ? -1 : FileOps::truncate(fd, length); }
+
+ private:
+  bool fail() {
+    if (left_ < 0 || left_-- > 0) return left_ < -1;
+    errno = EIO;
+    return true;
+  }
+  int left_;
+};
+
+}  // namespace
+
+TEST_CASE("recovery that stops at any step is finished by the next") {
+  const Archive archive = makeArchive(4);
+  for (int step = 0;; step++) {
+    REQUIRE(step < 100);
+    TemporaryVolume volume;
+    volume.write(kTestReel, archive.reel + std::string(100, '\0'));
+    volume.write(kIndexPath, archive.index.substr(0, 3 * kIndexRecordBytes + 11));
+    FailingOps ops(step);
+    const bool ok = recoverReel(volume.fd.get(), kTestReel, ops).ok();
+    CHECK(ok != ops.failed());
+    const auto recovered = recover(volume);
+    CHECK(recovered.reel == archive.reel);
+    REQUIRE(recovered.index.records.size() == 3);
+    CHECK(recovered.index.records[0] == archive.records[0]);
+    CHECK(recovered.index.records[1] == archive.records[1]);
+    CHECK(recovered.index.records[2].startUs == archive.records[2].startUs);
+    if (ok) break;
+  }
+}
