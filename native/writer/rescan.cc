@@ -6,6 +6,7 @@
 
 #include "core/crc32c.h"
 #include "writer/segmenter.h"
+#include "writer/slab_pool.h"
 
 namespace reelvault {
 namespace {
@@ -75,6 +76,14 @@ Result<Rescan> rescanReel(int fd, uint64_t from, uint64_t to, int64_t formerEndU
   }
   Rescan rescan{.records = {}, .goodEnd = from};
   if (!segmenter.end(torn)) return rescan;
+  const uint64_t tailEnd = from + segmenter.parser().goodEnd();
+  const bool mayBePadded = torn && tailEnd >= from + ts::kPacketBytes && (stop || (tailEnd == to && to % kBlockBytes == 0));
+  if (mayBePadded) {
+    // Zeros behind the tail may have made its last packet whole: one that ends in a zero is not trusted.
+    uint8_t last = 0;
+    if (auto failure = readAt(fd, &last, 1, tailEnd - 1)) return failure;
+    if (last == 0) return rescanReel(fd, from, tailEnd - ts::kPacketBytes, formerEndUs, torn, evidence);
+  }
   for (const Segment& segment : segmenter.finished()) {
     auto made = record(fd, segment, from, evidence, buffer);
     if (!made.ok()) return made.failure;

@@ -31,7 +31,7 @@ export interface Ground {
   index(reel: string): ReelIndex;
 }
 
-export const makeGround = (t: TestContext, options: WriterOptions = {}, base = os.tmpdir()): Ground => {
+export const makeGround = (t: Pick<TestContext, 'after'>, options: WriterOptions = {}, base = os.tmpdir()): Ground => {
   const dir = mkdtempSync(path.join(base, 'rv-writer-'));
   const fd = openSync(dir, 'r');
   const events: WriterEvent[] = [];
