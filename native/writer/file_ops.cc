@@ -1,7 +1,11 @@
 #include "writer/file_ops.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
+
+#include <chrono>
+#include <thread>
 
 #include "core/beneath.h"
 
@@ -34,6 +38,18 @@ Result<UniqueFd> openParent(int dirFd, const std::string& path) {
 
 Failure makeParents(int dirFd, const std::string& path) {
   if (mkdirBeneath({.dirFd = dirFd}, path.substr(0, path.rfind('/')), kDirectoryMode) != 0) return Failure::last("mkdir for " + path);
+  return Failure::none();
+}
+
+Failure lockReel(int fd, const std::string& path) {
+  constexpr auto kPatience = std::chrono::seconds(3);
+  // flock has no time limit, and a blocking one could wait for another writer's whole session.
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return Failure::last("lock " + path);
+    if (std::chrono::steady_clock::now() > until) return {EBUSY, "lock " + path};
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   return Failure::none();
 }
 

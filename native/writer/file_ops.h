@@ -36,6 +36,9 @@ Failure makeParents(int dirFd, const std::string& path);
 /// The directory that holds `path`, and the last part of it.
 Result<UniqueFd> openParent(int dirFd, const std::string& path);
 std::string lastPart(const std::string& path);
+/// Takes the lock that whoever writes a reel holds (flock). EBUSY when another has it still after three seconds: a killed process keeps it for
+/// moments after its death, until the kernel has ended the requests of its io_uring, and those may write until then.
+Failure lockReel(int fd, const std::string& path);
 /// Whole contents of a small file.
 Result<std::string> readFile(int fd, const std::string& path);
 /// Writes all of it or fails.

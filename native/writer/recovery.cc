@@ -1,7 +1,6 @@
 #include "writer/recovery.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -105,7 +104,7 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
   auto reel = openIn(dirFd, reelPath, O_RDWR);
   if (!reel.ok()) return reel.failure;
   const int fd = reel.value.get();
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return Failure{EBUSY, "lock " + reelPath};
+  if (auto failure = lockReel(fd, reelPath)) return failure;
   struct stat before {};
   if (::fstat(fd, &before) != 0) return Failure::last("stat " + reelPath);
   const auto reelBytes = static_cast<uint64_t>(before.st_size);

@@ -1,7 +1,6 @@
 #include "writer/reel_file.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,7 +79,7 @@ Result<ReelFile> openReelFile(int volumeFd, const std::string& stream, const Ind
   }
   if (!reel.ok()) return reel.failure;
   file.reel = std::move(reel.value);
-  if (::flock(file.reel.get(), LOCK_EX | LOCK_NB) != 0) return Failure{EBUSY, "lock " + path};
+  if (auto failure = lockReel(file.reel.get(), path)) return failure;
   if (file.existed) {
     if (auto failure = takeUp(file, volumeFd, path)) return failure;
     return file;
