@@ -104,6 +104,28 @@ TEST_CASE("a reel of the same hour is taken up at its exact end, again and again
   }
 }
 
+TEST_CASE("a reel taken up in the middle of a block, with a commit at every second, across the staging memory's seams") {
+  Ground ground(BackendKind::automatic, "/dev/shm");
+  const auto first = streamOf(1, 0, 4);  // 40 bytes into its second block: the first slab is out of step by as much
+  int stream = ground.open();
+  CHECK(ground.feed(stream, first));
+  CHECK(ground.finish(stream).error == 0);
+  REQUIRE(first.size() % kBlockBytes == 40);
+  // Seconds of little bytes: their ends come to lie in every part of a block and of a slab.
+  const size_t seconds = 3 * kSlabBytes / 2256;
+  const auto bytes = streamOf(static_cast<int>(seconds), 0, 2);
+  const size_t second = bytes.size() / seconds;
+  stream = ground.open("cam", ground.sink.durable().back().endUs());
+  for (size_t i = 0; i < seconds; i++) {
+    CHECK(ground.feed(stream, {bytes.begin() + static_cast<ptrdiff_t>(i * second), bytes.begin() + static_cast<ptrdiff_t>((i + 1) * second)}));
+    ground.sink.awaitAcknowledged(i + 1);
+  }
+  CHECK(ground.finish(stream).error == 0);
+  CHECK(ground.directory.read(kTestReel) == text(first) + text(bytes));
+  CHECK(ground.directory.index().records == ground.sink.durable());
+  ground.directory.checkSums();
+}
+
 TEST_CASE("the next hour's reel begins with the segment that starts in it") {
   for (const size_t packets : {1u, 700u}) {
     Ground ground;
