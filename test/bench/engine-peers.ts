@@ -1,7 +1,7 @@
 /** The three block devices of the engine bench, each as an ext4 on a direct-I/O loop device, all set up alike. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { fastPbkdf, keep, loop, mountAt, must, serve, until } from '../luksblock/support.ts';
+import { fastPbkdf, keep, loop, mountAt, must, qemuImg, serve, until } from '../luksblock/support.ts';
 
 export const sectorSize = 4096;
 
@@ -47,7 +47,7 @@ export const qemu = async (stack: AsyncDisposableStack, directory: string, bytes
   const exported = path.join(directory, 'qemu.plain');
   const secret = `secret,id=key,file=${path.join(directory, 'key')}`;
   const create = ['create', '-q', '--object', secret, '-f', 'luks', '-o', 'key-secret=key,iter-time=10'];
-  await must('qemu-img', [...create, '-o', 'preallocation=falloc', container, String(bytes)]);
+  await qemuImg([...create, '-o', 'preallocation=falloc', container, String(bytes)]);
   await keep(exported, '');
   const daemon = spawn(
     'qemu-storage-daemon',

@@ -8,7 +8,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { decryptInPlace, encryptInPlace, luks1, MiB, writePieces } from './containers.ts';
-import { keep, must, serve, temporary } from './support.ts';
+import { keep, must, qemuImg, serve, temporary } from './support.ts';
 
 const setup = async (stack: AsyncDisposableStack) => {
   const directory = await temporary(stack);
@@ -52,7 +52,7 @@ for (const [algorithm, keyBits] of [
     await writeFile(truth, randomBytes(3 * MiB));
     const secret = ['--object', `secret,id=k,file=${key}`];
     const luks = `key-secret=k,iter-time=10,cipher-alg=${algorithm}`;
-    await must('qemu-img', ['convert', ...secret, '-f', 'raw', '-O', 'luks', '-o', luks, truth, container]);
+    await qemuImg(['convert', ...secret, '-f', 'raw', '-O', 'luks', '-o', luks, truth, container]);
     const served = await serve(stack, container, key);
     assert.equal(served.ready.type, 'LUKS1');
     assert.equal(served.ready.keyBits, keyBits);
@@ -62,7 +62,7 @@ for (const [algorithm, keyBits] of [
     await writePieces(served.plain, written);
     await served.close();
     const source = `driver=luks,key-secret=k,file.filename=${container}`;
-    await must('qemu-img', ['convert', ...secret, '--image-opts', source, '-O', 'raw', back]);
+    await qemuImg(['convert', ...secret, '--image-opts', source, '-O', 'raw', back]);
     assert.ok((await readFile(back)).equals(written));
   });
 

@@ -44,6 +44,19 @@ export const must = async (
   return outcome.stdout.trim();
 };
 
+/**
+ * qemu-img where it derives a key. It measures the machine by the processor time of a first short derivation and gives up where the
+ * kernel's clock of that has not moved ("Unable to get accurate CPU usage"), which says nothing of the work asked for.
+ */
+export const qemuImg = async (args: readonly string[]): Promise<void> => {
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await run('qemu-img', args);
+    if (outcome.code === 0) return;
+    if (attempt === 20 || !outcome.stderr.includes('accurate CPU usage'))
+      throw new Error(`qemu-img ${args.join(' ')}: ${outcome.code}: ${outcome.stderr}`);
+  }
+};
+
 /** A directory that goes away with `stack`, after everything made later. */
 export const temporary = async (stack: AsyncDisposableStack): Promise<string> => {
   const directory = await mkdtemp(path.join(tmpdir(), 'reelvault-luksblock-'));
