@@ -1,11 +1,12 @@
 /**
  * The daemon's process. Its first line on stdout says that it is ready, or why it cannot run; its log is on stderr. It ends gracefully on
- * SIGTERM, SIGINT, and when its standard input ends, which happens when its supervisor is gone, however that ended.
+ * SIGTERM, SIGINT, and when its supervisor is gone, however that ended.
  */
 import pino from 'pino';
 import { loadSettings } from './config/load.ts';
 import { Service } from './daemon/service.ts';
 import { toReelError } from './errors.ts';
+import { onSupervisorGone } from './exec/supervision.ts';
 import { forbidDumps } from './native.ts';
 
 /** The launcher tells here what it could confine. */
@@ -48,8 +49,7 @@ const run = async (): Promise<void> => {
     );
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
-  process.stdin.on('end', () => stop('the supervisor is gone')).on('error', () => stop('the supervisor is gone'));
-  process.stdin.resume();
+  onSupervisorGone(() => stop('the supervisor is gone'));
   try {
     say({ ready: true, pid: process.pid, ...(await service.start()) });
   } catch (error) {

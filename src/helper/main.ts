@@ -1,12 +1,13 @@
 /**
  * The entry of the helper process: `node src/helper/main.ts --uid N --gid N [--datapath A:B] [--runtime DIR]`. User and group are those
- * of the service. Its first line on stdout says that it is ready, or why it cannot run. Ends at SIGTERM and when its standard input
- * ends (the supervisor is gone), after the verbs that run; open volumes stay open.
+ * of the service. Its first line on stdout says that it is ready, or why it cannot run. Ends at SIGTERM and when its
+ * supervisor is gone, after the verbs that run; open volumes stay open.
  */
 import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { loadSettings } from '../config/load.ts';
 import { ReelError, toReelError } from '../errors.ts';
+import { onSupervisorGone } from '../exec/supervision.ts';
 import { forbidDumps } from '../native.ts';
 import { startHelper } from './start.ts';
 
@@ -40,7 +41,7 @@ try {
     void server.close().then(() => process.exit(0));
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
-  process.stdin.on('end', end).on('error', end).resume();
+  onSupervisorGone(end);
   say({ ready: true, pid: process.pid });
 } catch (thrown) {
   const error = toReelError(thrown);
