@@ -9,7 +9,8 @@ export interface PartParams {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  /** Asked for at every start. */
+  readonly env: () => Readonly<Record<string, string>>;
   readonly cwd: string;
   /** Where the part's log (its stderr) goes. */
   readonly log: Writable;
@@ -77,7 +78,7 @@ export class Part {
     const { command, args, env, cwd, log, name, onEvent } = this.#params;
     // A session of its own: Ctrl-C at the terminal reaches the supervisor only. Stdin is a pipe that ends with the supervisor, however
     // that ends: the part then stops by itself.
-    const child = spawn(command, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, env: env(), detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     // A part that has ended does not read it; that is told by `close` below.
     child.stdin.on('error', () => undefined);

@@ -44,9 +44,12 @@ export class Supervisor {
   readonly #parts: Part[] = [];
   #stopping: Promise<void> | undefined;
   #waitingFor: string | undefined;
+  /** Where the daemon listens. One that is started again must be found where the first one was, also when any port would do. */
+  #listenPort: number;
 
   constructor(params: SupervisorParams) {
     this.#params = params;
+    this.#listenPort = params.settings.listenPort;
   }
 
   /** Resolves when the daemon answers. Whatever was started is stopped again when this fails. */
@@ -61,6 +64,7 @@ export class Supervisor {
       if (service !== undefined) await this.#launchHelper(service);
       const ready = await this.#launchDaemon(service !== undefined);
       const text = (name: string): string => String(ready[name]);
+      this.#listenPort = Number(new URL(text('url')).port || 443);
       return { url: text('url'), certificateFile: text('certificateFile'), fingerprint: text('fingerprint'), ...admin };
     } catch (error) {
       await this.stop();
@@ -125,7 +129,10 @@ export class Supervisor {
     if (this.#stopping !== undefined)
       throw new ReelError('not-running', { expected: 'to start', got: 'the order to stop' });
     const { settings, log, onEvent } = this.#params;
-    const env = { PATH: systemPath, LC_ALL: 'C', ...settingsToEnvironment(settings) };
+    const env = (): Record<string, string> => {
+      const now = settingsToEnvironment({ ...settings, listenPort: this.#listenPort });
+      return { PATH: systemPath, LC_ALL: 'C', ...now };
+    };
     const part = new Part({ name, command, args, env, cwd: '/', log, onEvent, backoff, readyTimeoutMs });
     this.#parts.push(part);
     return part.start();

@@ -113,6 +113,8 @@ test('a killed helper and a killed daemon come back, and the volume stays open',
     const { stdout } = await service.run(['volume', 'list', '--json']);
     const volumes = json(stdout).volumes as { name: string; state: string }[];
     assert.equal(volumes.find((volume) => volume.name === 'main')?.state, 'open', `after the ${part}: ${stdout}`);
+    // The service asked for any port: publishers and players must find it where it was.
+    execFileSync('curl', ['-skf', `${service.url}/api/v1/health`]);
   }
 });
 

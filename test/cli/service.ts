@@ -89,6 +89,10 @@ export class TestService {
     return this.lines.findLast((line) => line.event === 'started' && line.part === part)?.pid ?? 0;
   }
 
+  get url(): string {
+    return this.lines.findLast((line) => line.event === 'ready')?.url ?? '';
+  }
+
   /** Of the supervisor. */
   get pid(): number {
     return this.#child?.pid ?? 0;

@@ -20,7 +20,7 @@ const setup = (t: Hooks, script: string, options: { readyTimeoutMs?: number } = 
     name: 'part',
     command: process.execPath,
     args: ['-e', script],
-    env: { PATH: '/usr/bin:/bin' },
+    env: () => ({ PATH: '/usr/bin:/bin' }),
     cwd: '/',
     log,
     backoff: { first: 10, longest: 40, soon: 60_000 },
@@ -124,7 +124,7 @@ test('a program that does not exist', async (t) => {
     name: 'part',
     command: '/no/such/program',
     args: [],
-    env: {},
+    env: () => ({}),
     cwd: '/',
     log: new PassThrough().resume(),
     backoff: { first: 10, longest: 40, soon: 1 },
@@ -150,7 +150,7 @@ test('the standard input of a part ends with its supervisor, even when that is k
   const child = `${ready} process.stdin.on('end', () => { require('fs').writeFileSync('${file}', 'ended'); process.exit(0); }).resume();`;
   const supervisor = `
     import { Part } from ${JSON.stringify(path.resolve(import.meta.dirname, '../../src/supervisor/part.ts'))};
-    const part = new Part({ name: 'p', command: process.execPath, args: ['-e', ${JSON.stringify(child)}], env: {}, cwd: '/', log: process.stderr,
+    const part = new Part({ name: 'p', command: process.execPath, args: ['-e', ${JSON.stringify(child)}], env: () => ({}), cwd: '/', log: process.stderr,
       backoff: { first: 1, longest: 1, soon: 1 }, readyTimeoutMs: 30000, onEvent: () => {} });
     await part.start();
     console.log(JSON.stringify({ ready: true, child: part.pid }));`;
@@ -158,7 +158,7 @@ test('the standard input of a part ends with its supervisor, even when that is k
     name: 'supervisor',
     command: process.execPath,
     args: ['--input-type=module', '-e', supervisor],
-    env: { PATH: '/usr/bin:/bin' },
+    env: () => ({ PATH: '/usr/bin:/bin' }),
     cwd: '/',
     log: new PassThrough().resume(),
     backoff: { first: 10, longest: 40, soon: 1 },
