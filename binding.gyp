@@ -38,6 +38,11 @@
       "sources": ["<!@(ls native/launcher/*.cc)"]
     },
     {
+      "target_name": "unmount-copy",
+      "type": "executable",
+      "sources": ["<!@(find native/unmount_copy -name '*.cc')"]
+    },
+    {
       "target_name": "native_tests",
       "type": "executable",
       "dependencies": ["core"],

@@ -1,8 +1,12 @@
+import path from 'node:path';
 import { run } from '../exec/run.ts';
 import { findNamespaces } from './holders.ts';
 
 const timeoutMs = 30_000;
-const anyCode = Array.from({ length: 256 }, (_, code) => code);
+/** Nothing of a namespace that somebody else made may be executed, so it is a program of ours that ends where it entered. */
+const program = path.resolve(import.meta.dirname, '../../build/Release/unmount-copy');
+/** In use (1), or gone meanwhile (3): the caller finds out by the device. */
+const okCodes = [0, 1, 3];
 
 /**
  * Unmounts what other mount namespaces inherited of a mount: whoever made a namespace (a service with a private /tmp, a container's
@@ -11,8 +15,8 @@ const anyCode = Array.from({ length: 256 }, (_, code) => code);
  * caller finds the device busy then.
  */
 export const unmountCopies = async (device: string, point: string): Promise<void> => {
-  for (const { pid, path } of await findNamespaces(device)) {
-    if (path !== point) continue;
-    await run('nsenter', ['--target', String(pid), '--mount', 'umount', point], { timeoutMs, okCodes: anyCode });
+  for (const copy of await findNamespaces(device)) {
+    if (copy.path !== point) continue;
+    await run(program, [String(copy.pid), device, point], { timeoutMs, okCodes });
   }
 };
