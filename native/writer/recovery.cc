@@ -153,17 +153,16 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
   report.cutBytes = reelBytes - goodEnd;
   if (auto failure = report.cutBytes > 0 ? truncateReel(fd, goodEnd, before, ops, reelPath) : Failure::none()) return failure;
 
-  // 5. The new index replaces the old one whole.
-  if (!index.exact || report.added > 0) {
-    IndexHeader header = index.header;
-    if (!index.headerHolds) {
-      header.flags = evidence ? kEvidence : 0;
-      header.hourUs = context.hourUs != kUnknownTime ? context.hourUs : hourOf(all.empty() ? context.mtimeUs : all.front().startUs);
-    }
-    // Bytes that are named for the first time must be on disk before the index names them.
-    if (ops.dataSync(fd) != 0) return Failure::last("sync " + reelPath);
-    if (auto failure = replaceFile(ops, dirFd, indexPath, encodeIndex(header, all), true)) return failure;
+  // 5. The new index replaces the old one whole, also where it holds the same: what reads well may be in the page cache only, after a sync
+  // that failed, and whoever asks for recovery shows these records from now on.
+  IndexHeader header = index.header;
+  if (!index.headerHolds) {
+    header.flags = evidence ? kEvidence : 0;
+    header.hourUs = context.hourUs != kUnknownTime ? context.hourUs : hourOf(all.empty() ? context.mtimeUs : all.front().startUs);
   }
+  // Bytes must be on disk before the index names them.
+  if (ops.dataSync(fd) != 0) return Failure::last("sync " + reelPath);
+  if (auto failure = replaceFile(ops, dirFd, indexPath, encodeIndex(header, all), true)) return failure;
   report.records = all.size();
   for (const auto& record : all) report.indexed += record.length;
   return report;

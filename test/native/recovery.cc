@@ -4,6 +4,7 @@
 #include <sys/file.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "ts_builder.h"
 #include "volume_ground.h"
@@ -88,7 +89,7 @@ Recovered recover(const TemporaryVolume& volume) {
 
 }  // namespace
 
-TEST_CASE("a reel that is in order is left alone") {
+TEST_CASE("a reel that is in order stays as it is") {
   const Archive archive = makeArchive(3);
   TemporaryVolume volume;
   volume.write(kTestReel, archive.reel);
@@ -233,6 +234,36 @@ class FailingOps final : public FileOps {
 };
 
 }  // namespace
+
+TEST_CASE("an index that reads well is made durable all the same, after the reel: a sync of it may have failed") {
+  // Names of the files that are synced, and refuses those that are no reel.
+  class NamingOps final : public FileOps {
+   public:
+    explicit NamingOps(bool refuse) : refuse_(refuse) {}
+    int dataSync(int fd) override {
+      names.push_back(std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)).filename().string());
+      if (refuse_ && names.back() != "14.ts") return errno = EIO, -1;
+      return FileOps::dataSync(fd);
+    }
+    std::vector<std::string> names;
+
+   private:
+    bool refuse_;
+  };
+  const Archive archive = makeArchive(4);
+  TemporaryVolume volume;
+  volume.write(kTestReel, archive.reel);
+  volume.write(kIndexPath, archive.index);
+  NamingOps well(false);
+  const auto report = recoverReel(volume.fd.get(), kTestReel, well);
+  REQUIRE(report.ok());
+  CHECK(report.value.records == 4);
+  CHECK(report.value.added == 0);
+  CHECK(well.names == std::vector<std::string>{"14.ts", ".14.idx.new"});
+  CHECK(volume.read(kIndexPath) == archive.index);
+  NamingOps ill(true);
+  CHECK(recoverReel(volume.fd.get(), kTestReel, ill).failure.error == EIO);
+}
 
 TEST_CASE("recovery that stops at any step is finished by the next") {
   const Archive archive = makeArchive(4);
