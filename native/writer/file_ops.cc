@@ -13,6 +13,7 @@ namespace reelvault {
 
 int FileOps::dataSync(int fd) { return ::fdatasync(fd); }
 int FileOps::volumeSync(int fd) { return ::syncfs(fd); }
+ssize_t FileOps::read(int fd, void* data, size_t length, off_t offset) { return ::pread(fd, data, length, offset); }
 ssize_t FileOps::write(int fd, const void* data, size_t length, off_t offset) { return ::pwrite(fd, data, length, offset); }
 int FileOps::truncate(int fd, off_t length) { return ::ftruncate(fd, length); }
 int FileOps::allocateAhead(int fd, off_t offset, off_t length) { return ::fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length); }
@@ -89,6 +90,11 @@ Failure replaceFile(FileOps& ops, int dirFd, const std::string& path, const std:
   if (::renameat(parent.value.get(), fresh.c_str(), parent.value.get(), name.c_str()) != 0) return Failure::last("rename " + path);
   if (sync && ::fsync(parent.value.get()) != 0) return Failure::last("sync the directory of " + path);
   return Failure::none();
+}
+
+bool usePageCache(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  return flags >= 0 && ::fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0;
 }
 
 Failure removeFile(int dirFd, const std::string& path) {

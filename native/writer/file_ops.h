@@ -22,6 +22,7 @@ class FileOps {
   virtual ~FileOps() = default;
   virtual int dataSync(int fd);
   virtual int volumeSync(int fd);
+  virtual ssize_t read(int fd, void* data, size_t length, off_t offset);
   virtual ssize_t write(int fd, const void* data, size_t length, off_t offset);
   virtual int truncate(int fd, off_t length);
   virtual int allocateAhead(int fd, off_t offset, off_t length);
@@ -45,6 +46,8 @@ Result<std::string> readFile(int fd, const std::string& path);
 Failure writeAll(FileOps& ops, int fd, const void* data, size_t length, uint64_t offset, const std::string& path);
 /// Replaces `path` whole: a new file, synced when `sync`, renamed over the old one; then the directory is synced.
 Failure replaceFile(FileOps& ops, int dirFd, const std::string& path, const std::string& contents, bool sync);
+/// Turns O_DIRECT off, for filesystems that open a file so and then refuse to read or write so. Shared by all who hold the open file.
+bool usePageCache(int fd);
 Failure removeFile(int dirFd, const std::string& path);
 
 }  // namespace reelvault

@@ -20,18 +20,20 @@ Result<UniqueFd> openDirect(int volumeFd, const std::string& path, int flags) {
   return openIn(volumeFd, path, flags & ~O_EXCL, kFileMode);
 }
 
-Failure readHead(ReelFile& file, const std::string& path) {
+Failure readHead(ReelFile& file, FileOps& ops, const std::string& path) {
   const uint64_t inBlock = file.base % kBlockBytes;
   if (inBlock == 0) return Failure::none();
   file.head = std::make_shared<BlockBuffer>();
   const auto at = static_cast<off_t>(file.base - inBlock);
-  const ssize_t got = ::pread(file.reel.get(), file.head->bytes, kBlockBytes, at);
+  const auto read = [&] { return ops.read(file.reel.get(), file.head->bytes, kBlockBytes, at); };
+  ssize_t got = read();
+  if (got < 0 && errno == EINVAL && usePageCache(file.reel.get())) got = read();
   if (got < 0) return Failure::last("read " + path);
   if (static_cast<uint64_t>(got) < inBlock) return {EIO, "read " + path + ": it ends early"};
   return Failure::none();
 }
 
-Failure takeUp(ReelFile& file, int volumeFd, const std::string& path) {
+Failure takeUp(ReelFile& file, int volumeFd, FileOps& ops, const std::string& path) {
   struct stat facts {};
   if (::fstat(file.reel.get(), &facts) != 0) return Failure::last("stat " + path);
   file.base = static_cast<uint64_t>(facts.st_size);
@@ -45,7 +47,7 @@ Failure takeUp(ReelFile& file, int volumeFd, const std::string& path) {
   if (!read.exact) return {EIO, "take up " + path + ": its index does not hold after recovery"};
   file.nextSequence = static_cast<uint32_t>(read.records.size());
   file.evidence = (read.header.flags & kEvidence) != 0;
-  return readHead(file, path);
+  return readHead(file, ops, path);
 }
 
 }  // namespace
@@ -81,7 +83,7 @@ Result<ReelFile> openReelFile(int volumeFd, const std::string& stream, const Ind
   file.reel = std::move(reel.value);
   if (auto failure = lockReel(file.reel.get(), path)) return failure;
   if (file.existed) {
-    if (auto failure = takeUp(file, volumeFd, path)) return failure;
+    if (auto failure = takeUp(file, volumeFd, ops, path)) return failure;
     return file;
   }
   // 4. The index with its header. The first commit syncs the whole volume: marker, directories and both files with it.

@@ -52,6 +52,7 @@ struct WriteOperation : WriteRequest {
   uint64_t begin = 0, end = 0;  ///< of the session
   size_t length = 0;            ///< bytes in `iov`, whole blocks
   bool done = false;
+  bool direct = true;  ///< not yet refused as direct I/O
   std::vector<BlockBuffer> blocks;
   std::array<iovec, 72> exact{};  ///< the session's bytes begin … end, for the sums
   size_t exactCount = 0;

@@ -1,6 +1,5 @@
 #include "writer/write_loop.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 
 #include <algorithm>
@@ -163,13 +162,11 @@ void WriteLoop::complete(WriteOperation& operation, std::vector<Event>& events) 
     backend_->submit(&operation);
     return;
   }
-  if (operation.result == -EINVAL) {
-    // Some filesystems open a file with O_DIRECT and then refuse to write so: go on through the page cache.
-    const int flags = ::fcntl(operation.fd, F_GETFL);
-    if (flags >= 0 && (flags & O_DIRECT) != 0 && ::fcntl(operation.fd, F_SETFL, flags & ~O_DIRECT) == 0) {
-      backend_->submit(&operation);
-      return;
-    }
+  if (operation.result == -EINVAL && operation.direct && usePageCache(operation.fd)) {
+    // Each write that was under way when the first was refused comes back refused too: hence the mark on each.
+    operation.direct = false;
+    backend_->submit(&operation);
+    return;
   }
   const bool whole = operation.result == static_cast<int64_t>(operation.length);
   if (!whole && operation.result > 0 && resume(operation)) return;

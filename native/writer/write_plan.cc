@@ -93,6 +93,7 @@ bool planWrite(Stream& stream, WriteOperation& operation) {
   operation.offset = fileBegin;
   operation.length = at - fileBegin;
   operation.done = false;
+  operation.direct = true;
   operation.begin = stream.submitted;
   operation.end = session(reached);
   operation.exactCount = 0;

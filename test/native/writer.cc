@@ -344,6 +344,54 @@ TEST_CASE("after a failed sync no later commit acknowledges, however well it goe
   CHECK(ground.directory.has(".reelvault/open/cam"));
 }
 
+TEST_CASE("a filesystem that refuses direct I/O only when it is done: each write under way goes on through the page cache, reads too") {
+  constexpr int kUnderWay = 4;
+  // Says EINVAL to the first read and to two of the first writes, all of which are under way when the first comes back.
+  class RefusingOps final : public FileOps {
+   public:
+    ssize_t write(int fd, const void* data, size_t length, off_t offset) override {
+      while (hold) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      return FileOps::write(fd, data, length, offset);
+    }
+    int writeResult(int fd, int result) override {
+      const auto whole = [fd] {
+        struct stat facts {};
+        return ::fstat(fd, &facts) == 0 && facts.st_size >= off_t{kUnderWay} << 20;
+      };
+      if (writes == 0)
+        while (!whole()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      return writes++ < 2 ? -EINVAL : result;
+    }
+    ssize_t read(int fd, void* data, size_t length, off_t offset) override {
+      return reads++ == 0 ? (errno = EINVAL, -1) : FileOps::read(fd, data, length, offset);
+    }
+    std::atomic<bool> hold{true};
+    std::atomic<int> writes{0}, reads{0};
+  };
+  for (const BackendKind backend : {BackendKind::ioUring, BackendKind::pwrite}) {
+    RefusingOps ops;
+    Ground ground(backend, nullptr, ops);
+    const auto bytes = streamOf(3, 0, 3000);
+    REQUIRE(bytes.size() > 5u << 20);
+    int stream = ground.open();
+    // The reel is not made before all bytes are there.
+    CHECK(ground.feed(stream, bytes, 65536));
+    ops.hold = false;
+    CHECK(ground.finish(stream).error == 0);
+    CHECK(ops.writes > 2);
+    CHECK(ground.directory.read(kTestReel) == text(bytes));
+    CHECK(ops.reads == 0);
+    REQUIRE(bytes.size() % kBlockBytes != 0);
+    const auto more = streamOf(2, 1'000'000);
+    stream = ground.open("cam", ground.sink.durable().back().endUs());
+    CHECK(ground.feed(stream, more));
+    CHECK(ground.finish(stream).error == 0);
+    CHECK(ops.reads == 2);
+    CHECK(ground.directory.read(kTestReel) == text(bytes) + text(more));
+    ground.directory.checkSums();
+  }
+}
+
 TEST_CASE("a full filesystem: the session ends with no-space, the reel ends with its last acknowledged segment") {
   for (const BackendKind backend : {BackendKind::ioUring, BackendKind::pwrite}) {
     TemporaryVolume mount;
