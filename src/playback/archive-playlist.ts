@@ -1,6 +1,8 @@
 /** Playlists over a stretch of the archive, written reel by reel so that memory does not grow with their length. */
 import type { ReelPart, VolumeArchive } from '../archive/archive.ts';
+import type { Segment } from '../archive/segment.ts';
 import { endList, header, roundedSeconds, SegmentLines } from './m3u8.ts';
+import { withoutTables } from './tables-lookup.ts';
 
 export interface ArchiveSpan {
   readonly stream: string;
@@ -17,9 +19,10 @@ export const longestSegment = async (archive: VolumeArchive, span: ArchiveSpan):
   return longest;
 };
 
-const partLines = (lines: SegmentLines, part: ReelPart, isFirst: boolean): string => {
+const partLines = (lines: SegmentLines, part: ReelPart, without: ReadonlySet<Segment>, isFirst: boolean): string => {
   let text = '';
-  for (let at = part.first; at < part.end; at += 1) text += lines.add(part.reel, at, !(isFirst && at === part.first));
+  for (let at = part.first; at < part.end; at += 1)
+    text += lines.add(part.reel, at, without, !(isFirst && at === part.first));
   return text;
 };
 
@@ -41,7 +44,8 @@ export async function* archivePlaylist(
   });
   let isFirst = true;
   for await (const part of archive.parts(span.stream, span.fromUs, span.toUs)) {
-    yield partLines(lines, part, isFirst);
+    const without = await withoutTables(archive, span.stream, part.reel, part.first, part.end);
+    yield partLines(lines, part, without, isFirst);
     isFirst = false;
   }
   if (params.over) yield endList;

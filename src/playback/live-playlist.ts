@@ -5,8 +5,11 @@ import { endList, header, roundedSeconds, SegmentLines } from './m3u8.ts';
 
 const at = (placed: Placed): Segment => placed.reel[placed.position] as Segment;
 
-/** `segmentMs` is what the stream's segments aim at; `over` closes the playlist. */
-export const livePlaylist = (window: LiveWindow, params: { segmentMs: number; over: boolean }): string => {
+/** `segmentMs` is what the stream's segments aim at; `over` closes the playlist; `without` as in `SegmentLines`. */
+export const livePlaylist = (
+  window: LiveWindow,
+  params: { segmentMs: number; over: boolean; without: ReadonlySet<Segment> },
+): string => {
   const lines = new SegmentLines(window.former);
   const longest = Math.max(
     Math.ceil(params.segmentMs / 1000),
@@ -17,6 +20,6 @@ export const livePlaylist = (window: LiveWindow, params: { segmentMs: number; ov
     mediaSequence: window.mediaSequence,
     discontinuitySequence: window.discontinuitySequence,
   });
-  const body = window.listed.map((placed) => lines.add(placed.reel, placed.position)).join('');
+  const body = window.listed.map((placed) => lines.add(placed.reel, placed.position, params.without)).join('');
   return `${head}${body}${params.over ? endList : ''}`;
 };

@@ -59,9 +59,9 @@ export class SegmentLines {
 
   /**
    * The lines of the segment at `position` of `reel` (all segments of its hour). `reset` is false for the first of a VOD playlist:
-   * nothing precedes it, so nothing breaks off.
+   * nothing precedes it, so nothing breaks off. `without` are the owners of tables that have none: no EXT-X-MAP names them.
    */
-  add(reel: readonly Segment[], position: number, reset = true): string {
+  add(reel: readonly Segment[], position: number, without: ReadonlySet<Segment>, reset = true): string {
     const segment = reel[position] as Segment;
     const discontinuous = isDiscontinuous(segment, this.#former) && reset;
     if (this.#owner?.hour !== segment.hour) this.#owner = tablesOwner(reel, position);
@@ -69,9 +69,9 @@ export class SegmentLines {
     let lines = discontinuous ? '#EXT-X-DISCONTINUITY\n' : '';
     // A map stays in force until the next one: after a discontinuity the old one would be wrong even for a segment with its own tables.
     if (!hasFlag(segment, segmentFlag.tables) || (discontinuous && this.#map !== undefined)) {
-      const map = tablesUri(this.#owner);
-      if (map !== this.#map) lines += `#EXT-X-MAP:URI="${map}"\n`;
-      this.#map = map;
+      const map = without.has(this.#owner) ? undefined : tablesUri(this.#owner);
+      if (map !== undefined && map !== this.#map) lines += `#EXT-X-MAP:URI="${map}"\n`;
+      this.#map = map ?? this.#map;
     }
     this.#former = segment;
     const date = new Date(Math.floor(segment.startUs / 1000)).toISOString();

@@ -2,14 +2,15 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { VolumeArchive } from '../archive/archive.ts';
-import { endUs, type TimeRange } from '../archive/segment.ts';
+import { endUs, type Segment, type TimeRange } from '../archive/segment.ts';
 import { ReelError } from '../errors.ts';
 import { checkStreamName } from '../recorder/stream-registry.ts';
 import { maxDurationSeconds, parsePlaylistName, parseSeconds } from './address.ts';
 import { type ArchiveSpan, archivePlaylist, longestSegment } from './archive-playlist.ts';
 import { livePlaylist } from './live-playlist.ts';
-import { liveWindow } from './live-window.ts';
+import { type LiveWindow, liveWindow } from './live-window.ts';
 import type { PlaybackSource } from './source.ts';
+import { withoutTables } from './tables-lookup.ts';
 
 export interface PlaylistParams {
   readonly source: PlaybackSource;
@@ -41,6 +42,19 @@ const nothingIn = async (archive: VolumeArchive, span: ArchiveSpan): Promise<Ree
   });
 };
 
+/** `withoutTables` for all reels that the window touches. */
+const withoutTablesOf = async (
+  archive: VolumeArchive,
+  stream: string,
+  { listed }: LiveWindow,
+): Promise<ReadonlySet<Segment>> => {
+  const parts = new Map<readonly Segment[], number>();
+  for (const { reel, position } of listed) if (!parts.has(reel)) parts.set(reel, position);
+  const without: Segment[] = [];
+  for (const [reel, first] of parts) without.push(...(await withoutTables(archive, stream, reel, first, reel.length)));
+  return new Set(without);
+};
+
 const asPlaylist = (reply: FastifyReply): FastifyReply =>
   reply.type('application/vnd.apple.mpegurl').header('cache-control', 'no-cache');
 
@@ -62,7 +76,9 @@ export const playlistRoutes = (app: FastifyInstance, params: PlaylistParams): vo
         got: 'none yet',
         details: { stream },
       });
-    const text = livePlaylist(window, { segmentMs: source.segmentMs(stream), over: isOver(stream, endUs(newest)) });
+    const over = isOver(stream, endUs(newest));
+    const without = await withoutTablesOf(archive, stream, window);
+    const text = livePlaylist(window, { segmentMs: source.segmentMs(stream), over, without });
     return asPlaylist(reply).send(text);
   };
 

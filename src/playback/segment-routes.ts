@@ -1,6 +1,5 @@
 /** Segments, their tables, and whole reels. Only bytes that a durable index record names leave the archive. */
 import type { FastifyInstance } from 'fastify';
-import type { VolumeArchive } from '../archive/archive.ts';
 import { hourPath } from '../archive/reel.ts';
 import type { Segment } from '../archive/segment.ts';
 import { ReelError } from '../errors.ts';
@@ -8,7 +7,7 @@ import { checkStreamName } from '../recorder/stream-registry.ts';
 import { parseReelParams, parseSegmentName, type ReelParams } from './address.ts';
 import { immutable, sendBytes } from './send.ts';
 import type { PlaybackSource } from './source.ts';
-import { TablesFinder } from './tables.ts';
+import { tablesOf } from './tables-lookup.ts';
 
 type Params = ReelParams & { readonly stream: string };
 
@@ -19,22 +18,6 @@ const missing = (hour: number, got: string): ReelError =>
 
 const tagOf = (segment: Segment, extra = ''): string =>
   `"${segment.crc32c.toString(16).padStart(8, '0')}-${segment.offset}-${segment.length}${extra}"`;
-
-/** The PAT and PMT at or after the start of `segment`, looked for to the end of its durable reel. */
-const tablesOf = async (archive: VolumeArchive, stream: string, segment: Segment): Promise<Buffer> => {
-  const last = (await archive.reel(stream, segment.hour)).at(-1) ?? segment;
-  const finder = new TablesFinder();
-  const bytes = archive.read(stream, segment.hour, segment.offset, last.offset + last.length - 1);
-  let rest = Buffer.alloc(0);
-  for await (const chunk of bytes) {
-    const all = Buffer.concat([rest, chunk as Buffer]);
-    const whole = all.length - (all.length % 188);
-    const found = finder.find(all.subarray(0, whole));
-    if (found !== undefined) return found; // leaving the loop destroys the stream and closes its descriptor
-    rest = all.subarray(whole);
-  }
-  throw missing(segment.hour, 'no PAT and PMT from this segment on');
-};
 
 export const segmentRoutes = (app: FastifyInstance, source: PlaybackSource): void => {
   app.route<{ Params: Params & { range: string } }>({
@@ -59,7 +42,8 @@ export const segmentRoutes = (app: FastifyInstance, source: PlaybackSource): voi
           etag: tagOf(segment),
           cacheControl: immutable,
         });
-      const tables = await tablesOf(archive, stream, segment);
+      const tables = await tablesOf(archive, stream, await archive.reel(stream, hour), segment);
+      if (tables === undefined) throw missing(hour, 'no PAT and PMT from this segment on');
       return reply
         .header('etag', tagOf(segment, '-tables'))
         .header('cache-control', immutable)

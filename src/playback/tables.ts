@@ -24,21 +24,31 @@ const pmtPid = (section: Buffer): number | undefined => {
 };
 
 /**
- * Collects the first PAT packet and the first PMT packet after it. `bytes` goes on where the former call ended and holds whole packets.
- * A PMT that spans several packets is taken with all of them.
+ * Collects the first PAT packet and the first PMT packet after it. A PMT that spans several packets is taken with all of them. A stream
+ * may begin inside a packet, and may have lost bytes: packets are looked for where two sync bytes lie a packet apart.
  */
 export class TablesFinder {
   #pat: Buffer | undefined;
   #pmtPid: number | undefined;
   readonly #pmt: Buffer[] = [];
   #pmtBytesLeft = 0;
+  #rest: Buffer = Buffer.alloc(0);
+  /** How far to go on: a packet behind a packet, else byte by byte until one is found. */
+  #step = 1;
 
-  /** The packets once they are complete, PAT first; `undefined` until then. */
+  /** `bytes`, of any length, go on where the former call ended. The packets once they are complete, PAT first; `undefined` until then. */
   find(bytes: Buffer): Buffer | undefined {
-    for (let at = 0; at + packetBytes <= bytes.length; at += packetBytes) {
-      const packet = bytes.subarray(at, at + packetBytes);
-      if (packet[0] === syncByte && this.#take(packet)) return Buffer.concat([this.#pat as Buffer, ...this.#pmt]);
+    const all = Buffer.concat([this.#rest, bytes]);
+    let at = 0;
+    for (; at + packetBytes <= all.length; at += this.#step) {
+      const next = all[at + packetBytes];
+      if (next === undefined && this.#step === 1) break; // the byte that would confirm the packet is still to come
+      const found = all[at] === syncByte && (next === undefined || next === syncByte);
+      this.#step = found ? packetBytes : 1;
+      if (found && this.#take(all.subarray(at, at + packetBytes)))
+        return Buffer.concat([this.#pat as Buffer, ...this.#pmt]);
     }
+    this.#rest = all.subarray(at);
     return undefined;
   }
 

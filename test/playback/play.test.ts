@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import HLS from 'hls-parser';
+import { hourPath } from '../../src/archive/reel.ts';
 import { endUs, type Segment } from '../../src/archive/segment.ts';
-import { clip, countFrames, play, push } from '../ingest/clip.ts';
+import { clip, countFrames, countPackets, play, push } from '../ingest/clip.ts';
 import { Host, until } from '../ingest/host.ts';
 
 let host: Host;
@@ -106,6 +107,39 @@ test('segments without PAT and PMT play through their EXT-X-MAP', async () => {
     await countFrames(host.url(at)),
     segments.slice(-listed).reduce((sum, one) => sum + Math.round((one.duration * 25) / 90_000), 0),
   );
+});
+
+test('a stream that begins in the middle of a packet plays live and from the archive', async () => {
+  const { bytes } = await clip(4);
+  await record('torn', bytes.subarray(188 * 40 + 100));
+  const segments = await all('torn');
+  const at = `/torn/archive-${seconds((segments[0] as Segment).startUs)}-60.m3u8`;
+  const [, map] = (await text(at)).match(/#EXT-X-MAP:URI="([^"]+)"/) ?? [];
+  assert.ok(map !== undefined, 'the first segment does not begin with its tables');
+  const tables = Buffer.from(await (await fetch(host.url(`/torn/${map}`))).arrayBuffer());
+  assert.deepEqual([tables.length, tables[0], tables[188]], [376, 0x47, 0x47]);
+  for (const playlist of [at, '/torn/index.m3u8'])
+    assert.ok((await countPackets(host.url(playlist))) >= 75, 'all but the pictures of the torn first second');
+});
+
+test('where a stream never carries its tables no EXT-X-MAP promises them', async () => {
+  const { bytes } = await clip(4);
+  const packets: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += 188) {
+    const packet = bytes.subarray(at, at + 188);
+    if (![0, 0x1000].includes(packet.readUInt16BE(1) & 0x1fff)) packets.push(packet);
+  }
+  await record('blind', Buffer.concat(packets));
+  const [first] = await all('blind');
+  assert.ok(first !== undefined);
+  const playlists = [`/blind/archive-${seconds(first.startUs)}-60.m3u8`, '/blind/index.m3u8'];
+  for (const at of playlists) {
+    const playlist = await text(at);
+    assert.match(playlist, /#EXTINF/);
+    assert.doesNotMatch(playlist, /EXT-X-MAP/);
+  }
+  const tables = `/blind/${hourPath(first.hour)}/${first.offset}-${first.length}.tables.ts`;
+  assert.equal((await fetch(host.url(tables))).status, 404);
 });
 
 test('a publisher that comes back: one playlist, one discontinuity, all frames', async () => {
