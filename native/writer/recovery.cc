@@ -14,29 +14,43 @@ namespace reelvault {
 namespace {
 
 constexpr int64_t kPtsWrap = int64_t{1} << 33;
+constexpr int kHourPathLength = 16;  // 2026/11/21/14.ts
 constexpr int64_t kContinuousTicks = 2 * 90000;
 
 // …/2026/11/21/14.ts → the start of that hour; kUnknownTime for another form.
 int64_t hourFromPath(const std::string& path) {
-  if (path.size() < 16) return kUnknownTime;
+  if (path.size() < kHourPathLength) return kUnknownTime;
   std::tm time{};
   int end = 0;
-  const std::string tail = path.substr(path.size() - 16);
-  if (std::sscanf(tail.c_str(), "%4d/%2d/%2d/%2d.ts%n", &time.tm_year, &time.tm_mon, &time.tm_mday, &time.tm_hour, &end) != 4 || end != 16) return kUnknownTime;
+  const std::string tail = path.substr(path.size() - kHourPathLength);
+  if (std::sscanf(tail.c_str(), "%4d/%2d/%2d/%2d.ts%n", &time.tm_year, &time.tm_mon, &time.tm_mday, &time.tm_hour, &end) != 4 || end != kHourPathLength) return kUnknownTime;
   time.tm_year -= 1900;
   time.tm_mon -= 1;
   return static_cast<int64_t>(::timegm(&time)) * 1'000'000;
 }
 
 struct Context {
-  int fd;
-  bool evidence;
-  int64_t hourUs;   // kUnknownTime: not known
-  int64_t mtimeUs;  // when the reel was last written
+  int64_t hourUs;       // kUnknownTime: not known
+  int64_t mtimeUs;      // when the reel was last written
+  int64_t formerEndUs;  // where the reel of the hour before ends; kUnknownTime: no such reel, or not known
 };
 
-// Puts rescanned segments on the timeline: right behind the former record when their PTS go on from it; otherwise as late as the file's time says.
-void place(std::vector<IndexRecord>& fresh, const IndexRecord* former, bool tail, const Context& context) {
+// Where the reel of the hour before ends, by its index. Its last segment may reach into this hour; no older reel's can.
+int64_t formerReelEnd(int dirFd, const std::string& reelPath) {
+  const int64_t hourUs = hourFromPath(reelPath);
+  if (hourUs == kUnknownTime) return kUnknownTime;
+  const std::string stream = reelPath.substr(0, reelPath.size() - kHourPathLength);
+  const auto file = openIn(dirFd, indexPathOf(stream + hourPathOf(hourUs - kHourUs)), O_RDONLY);
+  if (!file.ok()) return kUnknownTime;
+  const auto contents = readFile(file.value.get(), reelPath);
+  if (!contents.ok()) return kUnknownTime;
+  const ReelIndex index = readIndex(contents.value, UINT64_MAX);
+  return index.records.empty() ? kUnknownTime : index.records.back().endUs();
+}
+
+// Puts rescanned segments on the timeline: right behind the former record when their PTS go on from it; otherwise as late as the file's time says,
+// but in the reel's hour, behind the former reel, and before the next record.
+void place(std::vector<IndexRecord>& fresh, const IndexRecord* former, const IndexRecord* next, const Context& context) {
   if (fresh.empty()) return;
   int64_t shift = 0;
   if (former != nullptr) {
@@ -48,16 +62,19 @@ void place(std::vector<IndexRecord>& fresh, const IndexRecord* former, bool tail
       fresh.front().flags &= ~kDiscontinuity;
       for (auto& record : fresh)
         if (record.firstPts != kUnknownPts) record.firstPts += wraps;
-    } else if (tail) {
+    } else if (next == nullptr) {
       shift = std::max<int64_t>(0, context.mtimeUs - fresh.back().endUs());
     }
   } else {
-    int64_t start = context.mtimeUs - (fresh.back().endUs() - fresh.front().startUs);
+    const int64_t length = fresh.back().endUs() - fresh.front().startUs;
+    int64_t start = context.mtimeUs - length;
     if (context.hourUs != kUnknownTime) start = std::clamp(start, context.hourUs, context.hourUs + kHourUs - 1);
+    if (context.formerEndUs != kUnknownTime) start = std::max(start, context.formerEndUs);
+    if (next != nullptr) start = std::min(start, next->startUs - length);
     shift = start - fresh.front().startUs;
   }
   for (auto& record : fresh) record.startUs += shift;
-  if (!tail) fresh.back().flags &= ~kSessionEnd;
+  if (next != nullptr) fresh.back().flags &= ~kSessionEnd;
 }
 
 std::string encodeIndex(const IndexHeader& header, const std::vector<IndexRecord>& records) {
@@ -78,6 +95,15 @@ Failure truncateReel(int fd, uint64_t length, const struct stat& before, FileOps
 }
 
 }  // namespace
+
+std::string hourPathOf(int64_t hourUs) {
+  const time_t seconds = hourUs / 1'000'000;
+  std::tm time{};
+  ::gmtime_r(&seconds, &time);
+  char text[64];
+  (void)std::snprintf(text, sizeof text, "%04d/%02d/%02d/%02d.ts", time.tm_year + 1900, time.tm_mon + 1, time.tm_mday, time.tm_hour);
+  return text;
+}
 
 std::string indexPathOf(const std::string& reelPath) { return reelPath.substr(0, reelPath.rfind('.')) + ".idx"; }
 
@@ -122,10 +148,9 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
   ReelIndex index = readIndex(contents, reelBytes);
   const bool evidence = index.headerHolds ? (index.header.flags & kEvidence) != 0
                                           : std::any_of(index.records.begin(), index.records.end(), [](const auto& r) { return r.sha256 != Sha256Digest{}; });
-  const Context context{.fd = fd,
-                        .evidence = evidence,
-                        .hourUs = index.headerHolds ? index.header.hourUs : hourFromPath(reelPath),
-                        .mtimeUs = static_cast<int64_t>(before.st_mtim.tv_sec) * 1'000'000 + before.st_mtim.tv_nsec / 1000};
+  const Context context{.hourUs = index.headerHolds ? index.header.hourUs : hourFromPath(reelPath),
+                        .mtimeUs = static_cast<int64_t>(before.st_mtim.tv_sec) * 1'000'000 + before.st_mtim.tv_nsec / 1000,
+                        .formerEndUs = formerReelEnd(dirFd, reelPath)};
 
   // 3. Segments in the bytes that no record names: between records, and behind the last one.
   RecoveryReport report;
@@ -138,7 +163,7 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
       const IndexRecord* former = all.empty() ? nullptr : &all.back();
       auto found = rescanReel(fd, end, to, former != nullptr ? former->endUs() : 0, tail, evidence);
       if (!found.ok()) return found.failure;
-      place(found.value.records, former, tail, context);
+      place(found.value.records, former, tail ? nullptr : &index.records[next], context);
       report.added += found.value.records.size();
       all.insert(all.end(), found.value.records.begin(), found.value.records.end());
     }

@@ -16,6 +16,8 @@ struct RecoveryReport {
   uint64_t added = 0;     ///< records for segments that had none
 };
 
+/// "2026/11/21/14.ts"
+std::string hourPathOf(int64_t hourUs);
 /// "14.ts" → "14.idx"
 std::string indexPathOf(const std::string& reelPath);
 

@@ -2,10 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <ctime>
 
 #include "writer/recovery.h"
 
@@ -52,14 +48,7 @@ Failure takeUp(ReelFile& file, int volumeFd, FileOps& ops, const std::string& pa
 
 }  // namespace
 
-std::string reelPathOf(const std::string& stream, int64_t hourUs) {
-  const time_t seconds = hourUs / 1'000'000;
-  std::tm time{};
-  ::gmtime_r(&seconds, &time);
-  char text[64];
-  (void)std::snprintf(text, sizeof text, "/%04d/%02d/%02d/%02d.ts", time.tm_year + 1900, time.tm_mon + 1, time.tm_mday, time.tm_hour);
-  return "dvr/" + stream + text;
-}
+std::string reelPathOf(const std::string& stream, int64_t hourUs) { return "dvr/" + stream + "/" + hourPathOf(hourUs); }
 
 std::string markerPathOf(const std::string& stream) { return ".reelvault/open/" + stream; }
 

@@ -184,6 +184,33 @@ TEST_CASE("without an index the file's time says when it was recorded, within th
   CHECK(hourOf(recover(volume).index.records[0].startUs) == kTestHour);
 }
 
+TEST_CASE("without an index a reel starts behind the end of the reel of the hour before") {
+  const Archive archive = makeArchive(3);
+  TemporaryVolume volume;
+  volume.write(kTestReel, archive.reel);
+  IndexRecord last = archive.records.back();
+  last.startUs = kTestHour - 400'000;  // reaches 600 ms into the reel's hour
+  std::string former;
+  for (const IndexBytes& bytes : {encodeHeader({.hourUs = kTestHour - kHourUs}), encodeRecord(last)})
+    former.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  volume.write("dvr/cam/2026/11/21/13.idx", former);
+  const timespec times[2] = {{kTestHour / 1'000'000 + 1, 0}, {kTestHour / 1'000'000 + 1, 0}};
+  REQUIRE(::utimensat(volume.fd.get(), kTestReel.c_str(), times, 0) == 0);
+  CHECK(recover(volume).index.records[0].startUs == last.endUs());
+  CHECK(last.endUs() > kTestHour);
+}
+
+TEST_CASE("a first record that rotted is made anew before the next, whatever the file's time") {
+  Archive archive = makeArchive(4);
+  archive.index[kIndexRecordBytes + 20] ^= 4;
+  TemporaryVolume volume;
+  volume.write(kTestReel, archive.reel);
+  volume.write(kIndexPath, archive.index);
+  const auto recovered = recover(volume);
+  REQUIRE(recovered.index.records.size() == 4);
+  CHECK(recovered.index.records[0].startUs == archive.records[0].startUs);
+}
+
 TEST_CASE("a tail of another session starts when the file's time says, not right behind the former") {
   const Archive archive = makeArchive(2);
   TsBuilder other;
