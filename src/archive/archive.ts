@@ -31,15 +31,27 @@ const firstWhere = (reel: readonly Segment[], holds: (segment: Segment) => boole
   return low;
 };
 
+export const isDamage = (error: unknown): error is ReelError =>
+  error instanceof ReelError && error.code === 'archive-damaged';
+
 export class VolumeArchive {
   readonly files: VolumeFiles;
   readonly #cache: IndexCache;
   readonly #reading = new Set<ReadStream>();
+  readonly #onDamaged: (stream: string, hour: number, error: ReelError) => void;
+  /** Reels whose damage was told. */
+  readonly #damaged = new Set<string>();
   /** Streams with a writer: the start of the newest segment known durable. Index records after it may not be on disk yet. */
   readonly #durableStart = new Map<string, number>();
 
-  constructor(params: { files: VolumeFiles; maxCachedSegments?: number }) {
+  /** `onDamaged` hears once of a reel that is passed over because its index cannot be read (`archive-damaged`). */
+  constructor(params: {
+    files: VolumeFiles;
+    maxCachedSegments?: number;
+    onDamaged?: (stream: string, hour: number, error: ReelError) => void;
+  }) {
     this.files = params.files;
+    this.#onDamaged = params.onDamaged ?? (() => {});
     this.#cache = new IndexCache({ maxSegments: params.maxCachedSegments ?? 200_000 });
   }
 
@@ -63,7 +75,27 @@ export class VolumeArchive {
     return [...reelHours(this.#list, stream, this.#hour(fromUs), this.#hour(toUs))];
   }
 
-  /** The durable segments of one hour in order; empty where there is no reel. */
+  /** The hours with a reel before `before`, the newest first; directories are read as it goes on. */
+  hoursBack(stream: string, before = lastHour + 1): Iterable<number> {
+    return before <= 0 ? [] : reelHours(this.#list, stream, 0, before - 1, true);
+  }
+
+  /** As `reel`, but empty where the index is damaged: one bad hour must not take the others along. */
+  async readable(stream: string, hour: number): Promise<readonly Segment[]> {
+    const path = indexPath(stream, hour);
+    try {
+      const reel = await this.reel(stream, hour);
+      this.#damaged.delete(path);
+      return reel;
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      if (!this.#damaged.has(path)) this.#onDamaged(stream, hour, error);
+      this.#damaged.add(path);
+      return [];
+    }
+  }
+
+  /** The durable segments of one hour in order; empty where there is no reel. `archive-damaged` where its index has no valid header. */
   async reel(stream: string, hour: number): Promise<readonly Segment[]> {
     const path = indexPath(stream, hour);
     const fd = whenMissing(() => this.files.open(path, constants.O_RDONLY), -1);
@@ -86,11 +118,10 @@ export class VolumeArchive {
     );
   }
 
-  /** The newest hour that has a durable segment. */
+  /** The newest hour that has a durable segment; damaged ones are passed over. */
   async newestReel(stream: string, before = lastHour + 1): Promise<ReelPart | undefined> {
-    if (before <= 0) return undefined;
-    for (const hour of reelHours(this.#list, stream, 0, before - 1, true)) {
-      const reel = await this.reel(stream, hour);
+    for (const hour of this.hoursBack(stream, before)) {
+      const reel = await this.readable(stream, hour);
       if (reel.length > 0) return { hour, reel, first: 0, end: reel.length };
     }
     return undefined;
@@ -104,7 +135,7 @@ export class VolumeArchive {
   async *parts(stream: string, fromUs: number, toUs: number): AsyncGenerator<ReelPart> {
     // The last segment of the hour before may reach into this one.
     for (const hour of reelHours(this.#list, stream, Math.max(0, this.#hour(fromUs) - 1), this.#hour(toUs))) {
-      const reel = await this.reel(stream, hour);
+      const reel = await this.readable(stream, hour);
       const first = firstWhere(reel, (segment) => endUs(segment) > fromUs);
       const end = firstWhere(reel, (segment) => segment.startUs >= toUs);
       if (first < end) yield { hour, reel, first, end };

@@ -4,6 +4,7 @@
  */
 import { closeSync, constants, readFileSync } from 'node:fs';
 import { recoverReel } from '../native.ts';
+import { isDamage, type VolumeArchive } from './archive.ts';
 import { hourOf, markerDirectory, markerPath, parseReelPath, reelPath } from './reel.ts';
 import { reelHours } from './reel-tree.ts';
 import { type VolumeFiles, whenMissing } from './volume-files.ts';
@@ -67,4 +68,24 @@ export const recoverVolume = async (files: VolumeFiles): Promise<RecoveredReel[]
     if (reel !== undefined) recovered.push(reel);
   }
   return recovered;
+};
+
+/**
+ * Makes the newest indexes of a stream readable before a writer goes on from them: from the newest hour back to the first with segments,
+ * an index without a valid header is rebuilt from its reel. The stream must have no writer.
+ */
+export const mendNewest = async (archive: VolumeArchive, stream: string): Promise<RecoveredReel[]> => {
+  const mended: RecoveredReel[] = [];
+  for (const hour of archive.hoursBack(stream)) {
+    try {
+      if ((await archive.reel(stream, hour)).length > 0) break;
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      const path = reelPath(stream, hour);
+      const { records, added, cutBytes } = await recoverReel(archive.files.fd, path);
+      mended.push({ stream, path, records, added, cutBytes });
+      if (records > 0) break;
+    }
+  }
+  return mended;
 };

@@ -38,7 +38,7 @@ export const anchorOf = async (
     let { sequence, discontinuities } = stored;
     let former = (await archive.newestReel(stream, stored.hour))?.reel.at(-1);
     for (const past of archive.hours(stream, stored.hour * hourUs, (hour - 1) * hourUs)) {
-      const reel = await archive.reel(stream, past);
+      const reel = await archive.readable(stream, past);
       sequence += reel.length;
       discontinuities += countDiscontinuities(reel, former);
       former = reel.at(-1) ?? former;

@@ -5,8 +5,8 @@
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
 import { VolumeArchive } from '../archive/archive.ts';
-import { type RecoveredReel, recoverStream, recoverVolume } from '../archive/recovery.ts';
-import { hourOf } from '../archive/reel.ts';
+import { mendNewest, type RecoveredReel, recoverStream, recoverVolume } from '../archive/recovery.ts';
+import { hourOf, hourPath } from '../archive/reel.ts';
 import { endUs, type Segment } from '../archive/segment.ts';
 import type { VolumeFiles } from '../archive/volume-files.ts';
 import { ReelError } from '../errors.ts';
@@ -118,8 +118,14 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     if (this.#volumes.has(name)) return [];
     const recovered = await recoverVolume(jail);
     const writerId = this.#writer.addVolume(jail.fd, uuidBytes(uuid));
-    this.#volumes.set(name, { archive: new VolumeArchive({ files: jail }), writerId });
-    for (const reel of recovered) this.#params.log.warn({ volume: name, ...reel }, 'recovered a reel that was open');
+    const { log } = this.#params;
+    const archive = new VolumeArchive({
+      files: jail,
+      onDamaged: (stream, hour, error) =>
+        log.error({ volume: name, stream, hour: hourPath(hour), err: error }, 'passed over a damaged reel'),
+    });
+    this.#volumes.set(name, { archive, writerId });
+    for (const reel of recovered) log.warn({ volume: name, ...reel }, 'recovered a reel that was open');
     return recovered;
   }
 
@@ -273,6 +279,8 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     // A marker is left where the former session ended with a failure of the writer.
     await recoverStream(archive.files, name);
     archive.showAll(name);
+    for (const reel of await mendNewest(archive, name))
+      this.#params.log.warn({ volume, ...reel }, 'rebuilt an index whose header was damaged');
     const newest = await archive.newest(name);
     archive.showUpTo(name, newest?.startUs ?? -1);
     const id = this.#writer.openStream({

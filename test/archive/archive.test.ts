@@ -135,3 +135,27 @@ test('close ends reads and leaves no descriptor', async () => {
   assert.ok(streams.every((stream) => stream.closed));
   assert.equal(fs.readdirSync('/proc/self/fd').length, before);
 });
+
+test('a damaged hour is passed over, told once, and told again when it broke anew', async () => {
+  const told: string[] = [];
+  archive = new VolumeArchive({
+    files: volume.files,
+    onDamaged: (stream, hour, { code }) => told.push(`${stream} ${hour - someHour} ${code}`),
+  });
+  for (const hour of [0, 1, 2]) volume.reel('cam', run(someHour + hour, 2));
+  const bad = `dvr/cam/${hourPath(someHour + 1)}.idx`;
+  const good = fs.readFileSync(path.join(volume.root, bad));
+  volume.write(bad, 'no index');
+  const hours = async (): Promise<number[]> =>
+    (await Array.fromAsync(archive.parts('cam', start, start + 3 * hourUs))).map(({ hour }) => hour - someHour);
+  assert.deepEqual(await hours(), [0, 2]);
+  assert.deepEqual(await hours(), [0, 2]);
+  assert.equal((await archive.newestReel('cam', someHour + 2))?.hour, someHour);
+  assert.deepEqual(told, ['cam 1 archive-damaged']);
+  await assert.rejects(archive.reel('cam', someHour + 1), { code: 'archive-damaged' });
+  volume.write(bad, good);
+  assert.deepEqual(await hours(), [0, 1, 2]);
+  volume.write(bad, 'no index again');
+  assert.deepEqual(await hours(), [0, 2]);
+  assert.equal(told.length, 2);
+});

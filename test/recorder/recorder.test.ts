@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { indexPath } from '../../src/archive/reel.ts';
 import { endUs, hasFlag, type Segment, segmentFlag } from '../../src/archive/segment.ts';
 import { ReelError } from '../../src/errors.ts';
 import { clip, push } from '../ingest/clip.ts';
@@ -192,4 +193,31 @@ test('recovery looks at marked streams only, and takes a torn marker for the new
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+});
+
+/** Overwrites four bytes of the header of a stream's newest index. */
+const breakHeader = async (of: Host, stream: string): Promise<Segment> => {
+  const newest = await of.recorder.archive(stream).newest(stream);
+  assert.ok(newest !== undefined);
+  const fd = openSync(path.join(of.directory, 'volume', indexPath(stream, newest.hour)), 'r+');
+  writeSync(fd, Buffer.from('oops'), 0, 4, 20);
+  closeSync(fd);
+  return newest;
+};
+
+test('a damaged index header: the next session rebuilds it and goes on behind what was there', async () => {
+  const { bytes } = await clip(4);
+  await record('dented', bytes);
+  const before = await breakHeader(host, 'dented');
+  assert.deepEqual(await all('dented'), [], 'passed over, not an error');
+  await record('dented', bytes);
+  assert.ok(host.recorded('dented').equals(Buffer.concat([bytes, bytes])));
+  const segments = await all('dented');
+  assert.equal(
+    segments.reduce((sum, segment) => sum + segment.length, 0),
+    2 * bytes.length,
+  );
+  for (const [place, segment] of segments.entries())
+    assert.ok(place === 0 || segment.startUs >= endUs(segments[place - 1] as Segment) - 1);
+  assert.ok(segments.some((segment) => segment.startUs === before.startUs));
 });
