@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync } from 'node:fs';
-import { chmod, readdir, readFile, stat } from 'node:fs/promises';
+import { closeSync, constants, existsSync } from 'node:fs';
+import { chmod, copyFile, readdir, readFile, stat } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -117,7 +117,10 @@ const clientAs = async (uid: number, gid: number): Promise<string> => {
     socket.on('data', (data) => process.stdout.write(data.subarray(4)));`;
   const frame = encodeRequest({ verb: 'probe' }).toString('hex');
   const args = ['-e', code, helperSocket(place.runtime), frame];
-  const child = spawn(process.execPath, args, { uid, gid, cwd: '/', stdio: ['ignore', 'pipe', 'inherit'] });
+  // A copy: the checkout may lie where others cannot search, in root's home.
+  const node = path.join(place.root, 'node');
+  await copyFile(process.execPath, node, constants.COPYFILE_FICLONE);
+  const child = spawn(node, args, { uid, gid, cwd: '/', stdio: ['ignore', 'pipe', 'inherit'] });
   const pieces: Buffer[] = [];
   child.stdout.on('data', (piece: Buffer) => pieces.push(piece));
   await once(child, 'close');

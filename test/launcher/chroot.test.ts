@@ -14,7 +14,7 @@ test('in a chroot on a host that shares its mounts, nothing that the launcher un
   try {
     const script = path.join(root, 'fixtures/launcher/shared-chroot.sh');
     const mounts = execFileSync('unshare', ['--mount', 'sh', script, launcher, top], { encoding: 'utf8' });
-    assert.deepEqual(mounts.trim().split('\n'), [path.join(top, 'data/volume')]);
+    assert.deepEqual(mounts.trim().split('\n'), [path.join(top, 'root/data/volume')]);
   } finally {
     fs.rmSync(top, { recursive: true, force: true });
   }
