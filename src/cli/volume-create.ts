@@ -34,7 +34,10 @@ export const volumeCreate = (parent: Command): void => {
     .option('--type <type>', 'luks2 or luks1', 'luks2')
     .option('--engine <engine>', 'kernel or userspace (default: the best one that works here)')
     .option('--locked', 'leave it locked')
-    .option('--passphrase-file <file>', 'protect it with the bytes of this file; - is standard input')
+    .option(
+      '--passphrase-file <file>',
+      'protect it with the bytes of this file, all of them, a newline too; - is standard input',
+    )
     .option('--ask', 'protect it with a passphrase that is asked for')
     .addHelpText(
       'after',
@@ -44,7 +47,7 @@ Without --passphrase-file and --ask a random key file is made beside the contain
 Examples:
   reelvault volume create main --size 500G
   reelvault volume create main --size 500G --ask
-  systemd-ask-password | reelvault volume create main --size 500G --passphrase-file -`,
+  systemd-ask-password -n | reelvault volume create main --size 500G --passphrase-file -`,
     )
     .action(async (name: string, _local: object, command: Command) => {
       const options = command.optsWithGlobals<Options>();

@@ -14,7 +14,10 @@ export const volumeOpen = (parent: Command): void => {
   parent
     .command('open <name>')
     .description('open and mount a volume')
-    .option('--passphrase-file <file>', 'the passphrase is the bytes of this file; - is standard input')
+    .option(
+      '--passphrase-file <file>',
+      'the passphrase is the bytes of this file, all of them, a newline too; - is standard input',
+    )
     .option('--ask', 'ask for the passphrase')
     .addHelpText(
       'after',

@@ -25,7 +25,13 @@ const openBase = async (keep: string | undefined): Promise<string> => {
   if (keep === undefined) return mkdtemp('/var/tmp/reelvault-demo-');
   // npm changes to the package's directory and leaves the caller's here.
   const base = path.resolve(process.env.INIT_CWD ?? process.cwd(), keep);
-  await mkdir(base, { recursive: true });
+  await mkdir(base, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw new ReelError('invalid-argument', {
+      expected: 'a directory for --keep',
+      got: `${base}: ${cause.code}`,
+      cause,
+    });
+  });
   const foreign = (await readdir(base)).filter((name) => !ours.has(name));
   if (foreign.length > 0) {
     throw new ReelError('invalid-argument', {

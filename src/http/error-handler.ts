@@ -91,7 +91,10 @@ export const refuseBadUrl = (_error: unknown, request: FastifyRequest, reply: Fa
 export const handleErrors = (app: FastifyInstance): void => {
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = knownError(thrown, request) ?? unforeseen(thrown, request);
-    if (error.row.http >= 500) request.log.error({ err: error.code === 'internal' ? thrown : error }, 'request failed');
+    // An error in the log is a defect or damage; what a stop, a full disk or a busy part makes fail is told, without a stack.
+    if (error.code === 'internal') request.log.error({ err: thrown }, 'request failed');
+    else if (error.row.kind === 'damaged') request.log.error({ err: error }, 'request failed');
+    else if (error.row.http >= 500) request.log.warn({ code: error.code, reason: error.message }, 'request failed');
     return send(error, request, reply);
   });
   app.setNotFoundHandler((request, reply) => {

@@ -135,6 +135,13 @@ test("somebody's own directory is refused and left alone", async () => {
   assert.ok(!existsSync(path.join(work, 'state')));
 });
 
+test('a file instead of a directory is refused', async () => {
+  await writeFile(path.join(work, 'file'), '');
+  const { code, text } = await demo(['--once', '--keep', 'file']).ended;
+  assert.equal(code, 2);
+  assert.match(text, /a directory for --keep/);
+});
+
 for (const args of [['--seconds', '0', '--once'], ['--seconds', '5'], ['--what']]) {
   test(`refused: ${args.join(' ')}`, async () => {
     const { code, text } = await demo(args).ended;
