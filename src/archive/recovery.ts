@@ -60,14 +60,37 @@ export const recoverStream = async (files: VolumeFiles, stream: string): Promise
     : { stream, path, records: found.records, added: found.added, cutBytes: found.cutBytes };
 };
 
-/** Recovers every marked stream of a volume. */
-export const recoverVolume = async (files: VolumeFiles): Promise<RecoveredReel[]> => {
-  const recovered: RecoveredReel[] = [];
-  for (const stream of names(files, markerDirectory)) {
-    const reel = await recoverStream(files, stream);
-    if (reel !== undefined) recovered.push(reel);
+/** A marked stream that could not be recovered. Its marker stays. */
+export interface UnrecoveredStream {
+  readonly stream: string;
+  /** The reel that may not be whole, where its marker could be read. */
+  readonly hour: number | undefined;
+  readonly error: unknown;
+}
+
+const whenReadable = (look: () => number | undefined): number | undefined => {
+  try {
+    return look();
+  } catch {
+    return undefined; // what is wrong is in the error of the recovery
   }
-  return recovered;
+};
+
+/** Recovers every marked stream of a volume. One that cannot be is reported, and the others go on. */
+export const recoverVolume = async (
+  files: VolumeFiles,
+): Promise<{ recovered: RecoveredReel[]; failed: UnrecoveredStream[] }> => {
+  const recovered: RecoveredReel[] = [];
+  const failed: UnrecoveredStream[] = [];
+  for (const stream of names(files, markerDirectory)) {
+    try {
+      const reel = await recoverStream(files, stream);
+      if (reel !== undefined) recovered.push(reel);
+    } catch (error) {
+      failed.push({ stream, hour: whenReadable(() => markedReel(files, stream)), error });
+    }
+  }
+  return { recovered, failed };
 };
 
 /**

@@ -32,15 +32,25 @@ const volumesHealth = (volumes: VolumeManager): PartHealth => {
   return { up: views.every((view) => view.state !== 'failed'), details: states };
 };
 
+/** An open volume that the recorder could not take into use refuses every publisher. */
+const recorderHealth = async (recorder: Recorder, volumes: VolumeManager): Promise<PartHealth> => {
+  const streams = await recorder.list();
+  const recording = streams.filter((stream) => stream.recording).map((stream) => stream.name);
+  const inUse = new Set(recorder.attached);
+  const notInUse = volumes.list().filter(({ name, state }) => state === 'open' && !inUse.has(name));
+  const details = { backend: recorder.backend, recording };
+  return notInUse.length === 0
+    ? { up: true, details }
+    : { up: false, details: { ...details, notInUse: notInUse.map(({ name }) => name) } };
+};
+
 export const partsHealth =
   ({ helper, volumes, recorder, confinement }: HealthParams): PartsHealth =>
   async () => {
-    const streams = await recorder.list();
-    const recording = streams.filter((stream) => stream.recording).map((stream) => stream.name);
     return {
       helper: await helperHealth(helper),
       volumes: volumesHealth(volumes),
-      recorder: { up: true, details: { backend: recorder.backend, recording } },
+      recorder: await recorderHealth(recorder, volumes),
       confinement: {
         up:
           confinement !== undefined &&

@@ -6,7 +6,7 @@ import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
 import { VolumeArchive } from '../archive/archive.ts';
 import { mendNewest, type RecoveredReel, recoverStream, recoverVolume } from '../archive/recovery.ts';
-import { hourOf, hourPath } from '../archive/reel.ts';
+import { hourOf, hourPath, hourUs } from '../archive/reel.ts';
 import { endUs, type Segment } from '../archive/segment.ts';
 import type { VolumeFiles } from '../archive/volume-files.ts';
 import { ReelError } from '../errors.ts';
@@ -105,18 +105,23 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.#closed;
   }
 
+  /** The volumes in use. */
+  get attached(): string[] {
+    return [...this.#volumes.keys()];
+  }
+
   /** How the native writer writes on this machine. */
   get backend(): string {
     return this.#writer.backend;
   }
 
   /**
-   * Takes an open volume into use: recovers the reels that were open, then accepts publishers. Does nothing for one in use. The jail
-   * must stay open until `detachVolume` or `loseVolume` has resolved.
+   * Takes an open volume into use: recovers the reels that were open, then accepts publishers. Does nothing for one in use. A stream
+   * that cannot be recovered is logged and is the only one that is refused; each new publisher of it tries again. The jail must stay open until `detachVolume` or `loseVolume` has resolved.
    */
   async attachVolume({ name, uuid, jail }: AttachedVolume): Promise<RecoveredReel[]> {
     if (this.#volumes.has(name)) return [];
-    const recovered = await recoverVolume(jail);
+    const { recovered, failed } = await recoverVolume(jail);
     const writerId = this.#writer.addVolume(jail.fd, uuidBytes(uuid));
     const { log } = this.#params;
     const archive = new VolumeArchive({
@@ -125,6 +130,11 @@ export class Recorder extends EventEmitter<RecorderEvents> {
         log.error({ volume: name, stream, hour: hourPath(hour), err: error }, 'passed over a damaged reel'),
     });
     this.#volumes.set(name, { archive, writerId });
+    for (const { stream, hour, error } of failed) {
+      // What the index of that reel names may not be there: nothing from it on is shown until a recovery has succeeded.
+      archive.showUpTo(stream, hour === undefined ? -1 : hour * hourUs - 1);
+      log.error({ volume: name, stream, err: error }, 'a stream could not be recovered');
+    }
     for (const reel of recovered) log.warn({ volume: name, ...reel }, 'recovered a reel that was open');
     return recovered;
   }

@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -220,4 +232,31 @@ test('a damaged index header: the next session rebuilds it and goes on behind wh
   for (const [place, segment] of segments.entries())
     assert.ok(place === 0 || segment.startUs >= endUs(segments[place - 1] as Segment) - 1);
   assert.ok(segments.some((segment) => segment.startUs === before.startUs));
+});
+
+test('a reel that cannot be recovered stops its own stream only, until it can be', async () => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'reelvault-unrecovered-'));
+  const marker = path.join(directory, 'volume/.reelvault/open/bad');
+  const reel = path.join(directory, 'volume/dvr/bad/2026/11/21/10.ts');
+  mkdirSync(path.dirname(marker), { recursive: true });
+  mkdirSync(reel, { recursive: true }); // where a reel is expected
+  writeFileSync(marker, 'dvr/bad/2026/11/21/10.ts');
+  const own = await Host.start({ directory });
+  try {
+    assert.deepEqual(own.recorder.attached, ['main']);
+    assert.ok(existsSync(marker), 'still to be recovered');
+    const { bytes } = await clip(4);
+    const good = await own.recorder.openSession('good', 'x');
+    good.append(bytes);
+    assert.equal((await good.finish()).bytes, bytes.length);
+    await assert.rejects(own.recorder.openSession('bad', 'x'), ReelError);
+    assert.ok(existsSync(marker));
+    rmdirSync(reel);
+    const bad = await own.recorder.openSession('bad', 'x');
+    bad.append(bytes);
+    assert.equal((await bad.finish()).bytes, bytes.length);
+  } finally {
+    await own.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
