@@ -33,9 +33,6 @@ export interface AccessParams {
   readonly isLocal: (request: FastifyRequest) => boolean;
 }
 
-/** Stream names that would hide routes of ours. */
-export const reservedStreams: ReadonlySet<string> = new Set(['api', 'ingest']);
-
 export const isAdmin = (request: FastifyRequest): boolean =>
   request.caller.kind === 'admin' || request.caller.kind === 'local';
 

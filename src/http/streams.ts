@@ -3,8 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type, { type Static } from 'typebox';
 import type { TicketOffice } from '../auth/tickets.ts';
 import { volumeNamePattern } from '../config/settings.ts';
-import { ReelError } from '../errors.ts';
-import { reservedStreams } from './access.ts';
+import { checkNewStreamName } from '../recorder/stream-registry.ts';
 import { errorAnswers } from './error-handler.ts';
 
 export const streamNamePattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
@@ -39,11 +38,6 @@ export interface StreamsPart {
 
 const nameParams = Type.Object({ name: Type.String({ pattern: streamNamePattern }) });
 const tags = ['streams'];
-
-const checkName = (name: string): string => {
-  if (!reservedStreams.has(name)) return name;
-  throw new ReelError('invalid-argument', { expected: 'a stream name that is no word of the API', got: name });
-};
 
 export const streamRoutes: FastifyPluginAsyncTypebox<{ streams: StreamsPart; tickets: TicketOffice }> = async (
   app,
@@ -83,7 +77,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ streams: StreamsPart; tic
         response: answer,
       },
     },
-    (request) => streams.put(checkName(request.params.name), request.body),
+    (request) => streams.put(checkNewStreamName(request.params.name), request.body),
   );
 
   app.delete(
@@ -127,7 +121,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ streams: StreamsPart; tic
       },
     },
     async (request, reply) => {
-      const name = checkName(request.params.name);
+      const name = checkNewStreamName(request.params.name);
       const { ticket, expiresAt } = tickets.issue(name, request.query.lifeSeconds * 1000);
       return reply.status(201).send({ ticket, path: `/ingest/${name}?ticket=${ticket}`, expiresAt });
     },

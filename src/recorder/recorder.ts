@@ -12,7 +12,7 @@ import type { VolumeFiles } from '../archive/volume-files.ts';
 import { ReelError } from '../errors.ts';
 import { NativeWriter, type SegmentRecord, type WriterEvent } from '../native.ts';
 import { RecordingSession, type SessionStatus } from './session.ts';
-import { checkStreamName, type NumberAnchor, StreamRegistry, type StreamSettings } from './stream-registry.ts';
+import { checkNewStreamName, type NumberAnchor, StreamRegistry, type StreamSettings } from './stream-registry.ts';
 
 export interface RecorderParams {
   /** The file the streams are kept in. */
@@ -162,7 +162,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
 
   /** Begins a session. `stream-busy` where there is one, `volume-state` where the stream's volume is not open. Declares a new stream. */
   async openSession(name: string, publisher: string): Promise<RecordingSession> {
-    const settings = this.#registry.get(checkStreamName(name)) ?? this.#declared(name);
+    const settings = this.#registry.get(checkNewStreamName(name)) ?? this.#declared(name);
     const taken = this.#places.get(name);
     if (taken !== undefined)
       throw new ReelError('stream-busy', {
@@ -200,7 +200,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
 
   /** Declares or changes a stream; a change holds from the next publisher on. */
   async put(name: string, change: Partial<Omit<StreamSettings, 'name'>>): Promise<StreamView> {
-    const settings = { ...(this.#registry.get(checkStreamName(name)) ?? this.#declared(name)), ...change, name };
+    const settings = { ...(this.#registry.get(checkNewStreamName(name)) ?? this.#declared(name)), ...change, name };
     await this.#registry.put(settings);
     return this.#view(settings);
   }

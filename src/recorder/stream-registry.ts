@@ -52,6 +52,15 @@ export const checkStreamName = (value: string): string => {
   });
 };
 
+/** Stream names that would hide routes of the service. */
+const reservedStreams: ReadonlySet<string> = new Set(['api', 'ingest']);
+
+/** As `checkStreamName`, for a stream that may be new: `invalid-argument` for a name that its playback could not have. */
+export const checkNewStreamName = (value: string): string => {
+  if (!reservedStreams.has(value)) return checkStreamName(value);
+  throw new ReelError('invalid-argument', { expected: 'a stream name that is no word of the API', got: value });
+};
+
 export class StreamRegistry {
   readonly #path: string;
   #entries = new Map<string, Entry>();

@@ -371,3 +371,14 @@ test('a full volume: the publisher is told, what was acknowledged stays, and the
     rmSync(directory, { recursive: true, force: true });
   }
 });
+
+test('a name that would hide routes of the service is refused', async () => {
+  for (const name of ['api', 'ingest']) {
+    const { status, body } = await put(plain, name, (await clip(4)).bytes);
+    assert.deepEqual([status, JSON.parse(body).error.code], [400, 'invalid-argument'], name);
+    assert.equal(
+      (await plain.recorder.list()).some((stream) => stream.name === name),
+      false,
+    );
+  }
+});
