@@ -1,0 +1,103 @@
+/** The open volumes a recorder records into: their archives, and their places in the native writer. The descriptors stay with whoever attaches. */
+import type { Logger } from 'pino';
+import { VolumeArchive } from '../archive/archive.ts';
+import { type RecoveredReel, recoverVolume } from '../archive/recovery.ts';
+import { hourPath, hourUs } from '../archive/reel.ts';
+import type { VolumeFiles } from '../archive/volume-files.ts';
+import { ReelError } from '../errors.ts';
+import type { NativeWriter } from '../native.ts';
+
+/** An open volume; its jail stays the volume manager's. */
+export interface AttachedVolume {
+  readonly name: string;
+  /** The container's, as text. */
+  readonly uuid: string;
+  readonly jail: VolumeFiles;
+}
+
+export interface Attached {
+  readonly archive: VolumeArchive;
+  readonly writerId: number;
+  /** Set when a drain has begun: new publishers are refused from then on. */
+  drained?: Promise<void>;
+}
+
+const uuidBytes = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex');
+
+export class AttachedVolumes {
+  readonly #writer: NativeWriter;
+  readonly #log: Logger;
+  readonly #volumes = new Map<string, Attached>();
+
+  constructor(params: { writer: NativeWriter; log: Logger }) {
+    this.#writer = params.writer;
+    this.#log = params.log;
+  }
+
+  get names(): string[] {
+    return [...this.#volumes.keys()];
+  }
+
+  /** As `Recorder.attachVolume`. */
+  async attach({ name, uuid, jail }: AttachedVolume): Promise<RecoveredReel[]> {
+    if (this.#volumes.has(name)) return [];
+    const { recovered, failed } = await recoverVolume(jail);
+    const writerId = this.#writer.addVolume(jail.fd, uuidBytes(uuid));
+    const log = this.#log;
+    const archive = new VolumeArchive({
+      files: jail,
+      onDamaged: (stream, hour, error) =>
+        log.error({ volume: name, stream, hour: hourPath(hour), err: error }, 'passed over a damaged reel'),
+    });
+    this.#volumes.set(name, { archive, writerId });
+    for (const { stream, hour, error } of failed) {
+      // What the index of that reel names may not be there: nothing from it on is shown until a recovery has succeeded.
+      archive.showUpTo(stream, hour === undefined ? -1 : hour * hourUs - 1);
+      log.error({ volume: name, stream, err: error }, 'a stream could not be recovered');
+    }
+    for (const reel of recovered) log.warn({ volume: name, ...reel }, 'recovered a reel that was open');
+    return recovered;
+  }
+
+  /** `volume-state` for a volume that is not attached. */
+  get(name: string): Attached {
+    const attached = this.#volumes.get(name);
+    if (attached === undefined)
+      throw new ReelError('volume-state', {
+        expected: `the volume ${name} open`,
+        got: 'not open',
+        hint: 'open the volume first',
+        details: { volume: name },
+      });
+    return attached;
+  }
+
+  /** The archive of a volume, where it is attached. */
+  archive(name: string): VolumeArchive | undefined {
+    return this.#volumes.get(name)?.archive;
+  }
+
+  /** The archive that holds recordings of the stream. */
+  holderOf(stream: string): VolumeArchive | undefined {
+    return [...this.#volumes.values()].find(({ archive }) => archive.streams().includes(stream))?.archive;
+  }
+
+  /** Runs `endRecordings`, then lets go of the volume. Once for all who ask at the same time; nothing for a volume that is not attached. */
+  async letGo(name: string, endRecordings: () => Promise<void>): Promise<void> {
+    const attached = this.#volumes.get(name);
+    if (attached === undefined) return;
+    attached.drained ??= this.#drain(name, attached, endRecordings);
+    await attached.drained;
+  }
+
+  async #drain(name: string, attached: Attached, endRecordings: () => Promise<void>): Promise<void> {
+    await endRecordings();
+    try {
+      await this.#writer.removeVolume(attached.writerId);
+    } finally {
+      // Whatever the writer says, nothing of ours may keep the volume from being locked, or from being attached again.
+      await attached.archive.close();
+      this.#volumes.delete(name);
+    }
+  }
+}

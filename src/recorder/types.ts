@@ -1,0 +1,38 @@
+/** What the recorder takes, tells and answers. */
+import type { Logger } from 'pino';
+import type { Segment } from '../archive/segment.ts';
+import type { ReelError } from '../errors.ts';
+import type { StreamDefaults } from './declared-streams.ts';
+import type { SessionStatus } from './session.ts';
+import type { StreamSettings } from './stream-registry.ts';
+
+export interface RecorderParams {
+  /** The file the streams are kept in. */
+  readonly registry: string;
+  /** Settings of a stream that a publisher names for the first time. */
+  readonly defaults: StreamDefaults;
+  readonly writer: {
+    readonly backend: 'auto' | 'io_uring' | 'pwrite';
+    readonly stagingBytes: number;
+    readonly commitIntervalMs: number;
+  };
+  readonly log: Logger;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+export interface RecorderEvents {
+  start: [stream: string, publisher: string];
+  durable: [stream: string, segments: readonly Segment[]];
+  end: [stream: string, failure: ReelError | undefined];
+}
+
+export interface StreamView extends StreamSettings {
+  readonly recording: boolean;
+}
+
+export interface StreamStatus extends StreamView {
+  readonly session: SessionStatus | null;
+  /** How the last session ended, where it was by a failure. */
+  readonly failure: ReelError | null;
+}
