@@ -4,7 +4,7 @@ import { toReelError } from '../errors.ts';
 import type { HelperClient } from '../helper/client.ts';
 import type { PartHealth, PartsHealth } from '../http/health.ts';
 import type { Recorder } from '../recorder/recorder.ts';
-import type { VolumeManager } from '../volume/manager.ts';
+import type { VolumeManager } from '../volume/manager/manager.ts';
 
 export interface HealthParams {
   readonly helper: HelperClient;

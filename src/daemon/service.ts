@@ -16,7 +16,7 @@ import { ingestPlugin } from '../ingest/plugin.ts';
 import { playbackPlugin } from '../playback/plugin.ts';
 import { Recorder } from '../recorder/recorder.ts';
 import { loadCertificate } from '../tls/store.ts';
-import { VolumeManager } from '../volume/manager.ts';
+import { VolumeManager } from '../volume/manager/manager.ts';
 import { partsHealth } from './parts-health.ts';
 
 export interface ServiceParams {

@@ -1,6 +1,6 @@
 /** Looks into the kernel's own tables for what a demo should have taken away: it is not enough that every step said it worked. */
 import { readdir, readFile } from 'node:fs/promises';
-import { attachedLoops } from '../volume/loop.ts';
+import { attachedLoops } from '../volume/engine/loop.ts';
 import { readMounts } from '../volume/mountinfo.ts';
 
 const within = (file: string, directories: readonly string[]): boolean =>

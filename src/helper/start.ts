@@ -2,10 +2,10 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { Luks } from '../luks/luks.ts';
 import type { VolumeContext } from '../volume/context.ts';
+import { KernelEngine, udevEnvironment } from '../volume/engine/kernel-engine.ts';
+import { UserspaceEngine } from '../volume/engine/userspace-engine.ts';
 import type { Owner } from '../volume/identity.ts';
-import { KernelEngine, udevEnvironment } from '../volume/kernel-engine.ts';
 import { Layout } from '../volume/layout.ts';
-import { UserspaceEngine } from '../volume/userspace-engine.ts';
 import { HelperServer } from './server.ts';
 
 export interface HelperParams {

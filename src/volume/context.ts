@@ -1,6 +1,6 @@
 import type { Luks } from '../luks/luks.ts';
 import type { Pbkdf } from '../luks/types.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './engine/engine.ts';
 import type { Owner } from './identity.ts';
 import type { Layout } from './layout.ts';
 import type { EngineName } from './states.ts';

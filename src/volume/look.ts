@@ -4,7 +4,7 @@ import { run } from '../exec/run.ts';
 import type { VolumeReport } from '../helper/protocol.ts';
 import type { VolumeContext } from './context.ts';
 import { exists } from './directories.ts';
-import type { Attachment, ContainerFile } from './engine.ts';
+import type { Attachment, ContainerFile } from './engine/engine.ts';
 import { proveIdentity } from './identity.ts';
 import type { VolumePaths } from './layout.ts';
 import { readLuksHeader } from './luks-header.ts';

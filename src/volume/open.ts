@@ -4,7 +4,7 @@ import { guardOf } from '../luks/luks.ts';
 import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';
 import { makeMountPoint } from './directories.ts';
-import type { ContainerFile } from './engine.ts';
+import type { ContainerFile } from './engine/engine.ts';
 import { checkFilesystem, mountFilesystem } from './filesystem.ts';
 import { proveIdentity } from './identity.ts';
 import { readKeyFile } from './key-file.ts';

@@ -1,7 +1,7 @@
 import { ReelError, toReelError } from '../errors.ts';
 import type { VolumeContext } from './context.ts';
 import { reached } from './context.ts';
-import type { ContainerFile } from './engine.ts';
+import type { ContainerFile } from './engine/engine.ts';
 import { flushFilesystem, unmountFilesystem } from './filesystem.ts';
 import { type Mount, mountAt, readMounts } from './mountinfo.ts';
 

@@ -11,12 +11,12 @@ import { HelperClient } from '../../src/helper/client.ts';
 import type { Requests } from '../../src/helper/protocol.ts';
 import { helperSocket } from '../../src/helper/start.ts';
 import { Luks } from '../../src/luks/luks.ts';
-import type { Engine } from '../../src/volume/engine.ts';
-import { KernelEngine } from '../../src/volume/kernel-engine.ts';
-import { attachedLoops, detachLoop } from '../../src/volume/loop.ts';
+import type { Engine } from '../../src/volume/engine/engine.ts';
+import { KernelEngine } from '../../src/volume/engine/kernel-engine.ts';
+import { attachedLoops, detachLoop } from '../../src/volume/engine/loop.ts';
+import { UserspaceEngine } from '../../src/volume/engine/userspace-engine.ts';
 import { readMounts } from '../../src/volume/mountinfo.ts';
 import type { EngineName } from '../../src/volume/states.ts';
-import { UserspaceEngine } from '../../src/volume/userspace-engine.ts';
 
 export const luksblock = path.resolve(import.meta.dirname, '../../build/Release/luksblock');
 /** Nobody's on any machine: an account need not exist to own files. */

@@ -10,8 +10,8 @@ import { ReelError } from '../../src/errors.ts';
 import { run } from '../../src/exec/run.ts';
 import { HelperClient } from '../../src/helper/client.ts';
 import { helperSocket } from '../../src/helper/start.ts';
-import type { VolumeHooks } from '../../src/volume/hooks.ts';
-import { VolumeManager } from '../../src/volume/manager.ts';
+import type { VolumeHooks } from '../../src/volume/manager/hooks.ts';
+import { VolumeManager } from '../../src/volume/manager/manager.ts';
 import { describeEngines, type Helper, Place, size } from '../helper/harness.ts';
 
 const none = { loops: [], mounts: [], processes: [] };

@@ -1,6 +1,6 @@
-import { ReelError, toReelError } from '../errors.ts';
-import type { HelperClient } from '../helper/client.ts';
-import type { EngineName } from './states.ts';
+import { ReelError, toReelError } from '../../errors.ts';
+import type { HelperClient } from '../../helper/client.ts';
+import type { EngineName } from '../states.ts';
 
 export interface CreateParams {
   readonly name: string;

@@ -1,8 +1,8 @@
-import { Jail } from '../datapath/jail.ts';
-import { ReelError } from '../errors.ts';
-import type { VolumeReport } from '../helper/protocol.ts';
+import { Jail } from '../../datapath/jail.ts';
+import { ReelError } from '../../errors.ts';
+import type { VolumeReport } from '../../helper/protocol.ts';
+import { type Failure, mayFollow, type VolumeState } from '../states.ts';
 import type { VolumeRecord } from './registry.ts';
-import { type Failure, mayFollow, type VolumeState } from './states.ts';
 
 /** A volume as REST, CLI and console show it. */
 export interface VolumeView extends VolumeRecord {

@@ -1,5 +1,5 @@
-import type { Jail } from '../datapath/jail.ts';
-import type { ReelError } from '../errors.ts';
+import type { Jail } from '../../datapath/jail.ts';
+import type { ReelError } from '../../errors.ts';
 import type { VolumeView } from './managed-volume.ts';
 
 /** An open volume, as those who record into it and play from it get it. */

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { ReelError, toReelError } from '../errors.ts';
-import { run } from '../exec/run.ts';
-import type { EngineProbe } from '../helper/protocol.ts';
-import type { Luks } from '../luks/luks.ts';
+import { ReelError, toReelError } from '../../errors.ts';
+import { run } from '../../exec/run.ts';
+import type { EngineProbe } from '../../helper/protocol.ts';
+import type { Luks } from '../../luks/luks.ts';
+import { withUndo } from '../undo.ts';
 import { type Attachment, type ContainerFile, type Engine, sameUuid } from './engine.ts';
 import { attachedLoops, attachLoop, detachLoop, type Loop } from './loop.ts';
-import { withUndo } from './undo.ts';
 
 const probeTimeoutMs = 30_000;
 

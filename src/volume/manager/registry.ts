@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { replacePrivateFile } from '../config/private-file.ts';
-import { ReelError } from '../errors.ts';
+import { replacePrivateFile } from '../../config/private-file.ts';
+import { ReelError } from '../../errors.ts';
 
 const recordSchema = Type.Object({
   name: Type.String(),

@@ -2,18 +2,18 @@ import { constants } from 'node:fs';
 import { access, mkdir, readdir, readFile, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ReelError } from '../errors.ts';
-import { run } from '../exec/run.ts';
-import { spawnDetached } from '../exec/spawn-detached.ts';
-import type { EngineProbe } from '../helper/protocol.ts';
-import type { Luks } from '../luks/luks.ts';
+import { ReelError } from '../../errors.ts';
+import { run } from '../../exec/run.ts';
+import { spawnDetached } from '../../exec/spawn-detached.ts';
+import type { EngineProbe } from '../../helper/protocol.ts';
+import type { Luks } from '../../luks/luks.ts';
+import { unmountCopies } from '../copies.ts';
+import { findOpeners } from '../holders.ts';
+import { type Mount, mountAt, readMounts } from '../mountinfo.ts';
+import { withUndo } from '../undo.ts';
 import { blockPlaneRefusal } from './block-plane-refusal.ts';
-import { unmountCopies } from './copies.ts';
 import { type Attachment, type ContainerFile, type Engine, sameUuid } from './engine.ts';
-import { findOpeners } from './holders.ts';
 import { attachedLoops, attachLoop, detachLoop, type Loop } from './loop.ts';
-import { type Mount, mountAt, readMounts } from './mountinfo.ts';
-import { withUndo } from './undo.ts';
 
 interface Status {
   readonly pid: number;

@@ -1,4 +1,4 @@
-import { type ErrorCode, ReelError, toReelError } from '../errors.ts';
+import { type ErrorCode, ReelError, toReelError } from '../../errors.ts';
 
 /** Exit codes of luksblock (docs/architecture.md) and what they are to us. */
 const codes: Readonly<Record<number, ErrorCode>> = {

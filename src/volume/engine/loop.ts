@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ReelError } from '../errors.ts';
-import { run } from '../exec/run.ts';
+import { ReelError } from '../../errors.ts';
+import { run } from '../../exec/run.ts';
 
 export interface Loop {
   /** `/dev/loopN` */

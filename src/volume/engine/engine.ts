@@ -1,6 +1,6 @@
-import { ReelError } from '../errors.ts';
-import type { EngineProbe } from '../helper/protocol.ts';
-import type { EngineName } from './states.ts';
+import { ReelError } from '../../errors.ts';
+import type { EngineProbe } from '../../helper/protocol.ts';
+import type { EngineName } from '../states.ts';
 
 /** A container that was looked at: which file it is, and what its header says it is. */
 export interface ContainerFile {

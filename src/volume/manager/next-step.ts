@@ -1,7 +1,7 @@
-import { type ErrorCode, ReelError } from '../errors.ts';
-import type { VolumeReport } from '../helper/protocol.ts';
+import { type ErrorCode, ReelError } from '../../errors.ts';
+import type { VolumeReport } from '../../helper/protocol.ts';
+import type { Failure } from '../states.ts';
 import type { VolumeRecord } from './registry.ts';
-import type { Failure } from './states.ts';
 
 /** What the admin does about a volume that failed, where the error itself does not say it. */
 const steps: Partial<Record<ErrorCode, string>> = {

@@ -1,12 +1,12 @@
 import { closeSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
-import { ReelError, toReelError } from '../errors.ts';
-import type { HelperClient } from '../helper/client.ts';
-import type { Requests, VolumeReport } from '../helper/protocol.ts';
+import { ReelError, toReelError } from '../../errors.ts';
+import type { HelperClient } from '../../helper/client.ts';
+import type { Requests, VolumeReport } from '../../helper/protocol.ts';
+import { KeyedMutex } from '../mutex.ts';
 import type { OpenVolume, VolumeHooks } from './hooks.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
-import { KeyedMutex } from './mutex.ts';
 import { type CreateParams, chooseEngine, freeContainer } from './new-volume.ts';
 import { failureOf, isLasting, problemOf } from './next-step.ts';
 import { type VolumeRecord, VolumeRegistry } from './registry.ts';
