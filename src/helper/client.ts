@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { type ErrorCode, errorTable, ReelError } from '../errors.ts';
 import { callUnixSocket } from '../native.ts';
 import { decodeAnswer, encodeRequest } from './framing.ts';
-import type { Requests, Results, Verb } from './protocol.ts';
+import { type Requests, type Results, type Verb, verbs } from './protocol.ts';
 
 /** An answer and the descriptor that came with it, -1 for none. Whoever called owns the descriptor and closes it. */
 export interface Reply<V extends Verb> {
@@ -36,17 +36,6 @@ const errorFrom = (json: unknown): ReelError => {
   });
 };
 
-const minute = 60_000;
-/** Longer than every limit inside the helper, which answers with the reason: `open` may check a filesystem, `create` write one. */
-const timeoutsMs: Readonly<Record<Verb, number>> = {
-  probe: minute,
-  inspect: 2 * minute,
-  holders: minute,
-  lock: 15 * minute,
-  open: 150 * minute,
-  create: 150 * minute,
-};
-
 /** The daemon's side: one connection a call. */
 export class HelperClient {
   readonly #socketPath: string;
@@ -57,11 +46,14 @@ export class HelperClient {
 
   /**
    * Asks the helper. Throws what the helper threw; `helper-unavailable` when nobody listens or it ended during the call, in which case
-   * the same call may be made again: each verb takes up what a former one left. `secret` stays the caller's, who zeroes it.
+   * the same call may be made again: each verb takes up what a former one left. `secrets` stay the caller's, who zeroes them.
    */
-  async call<V extends Verb>(request: Requests[V] & { readonly verb: V }, secret?: Buffer): Promise<Reply<V>> {
-    const frame = encodeRequest(request, secret);
-    const { reply, fd } = await this.#exchange(frame, timeoutsMs[request.verb]).finally(() => frame.fill(0));
+  async call<V extends Verb>(
+    request: Requests[V] & { readonly verb: V },
+    ...secrets: readonly Buffer[]
+  ): Promise<Reply<V>> {
+    const frame = encodeRequest(request, secrets);
+    const { reply, fd } = await this.#exchange(frame, verbs[request.verb].timeoutMs).finally(() => frame.fill(0));
     try {
       if (reply.length === 0) throw unavailable(this.#socketPath, 'no answer: it ended during the call');
       const answer = decodeAnswer(reply) as { ok?: unknown; result?: Results[V]; error?: unknown };

@@ -7,7 +7,8 @@ import { peerCredentials, sendWithFd } from '../native.ts';
 import type { VolumeContext } from '../volume/context.ts';
 import { encodeAnswer, RequestDecoder } from './framing.ts';
 import { descriptorOf } from './raw-socket.ts';
-import { type Outcome, parseRequest, Verbs } from './verbs.ts';
+import type { Outcome } from './verbs/handler.ts';
+import { parseRequest, Verbs } from './verbs.ts';
 
 export interface HelperServerParams {
   readonly socketPath: string;
@@ -133,10 +134,10 @@ export class HelperServer {
     const { log } = this.#params;
     let outcome: Outcome | undefined;
     try {
-      const { json, secret } = decoder.take();
+      const { json, secrets } = decoder.take();
       const request = parseRequest(json);
       if (request.verb !== 'inspect') log.info({ verb: request.verb, name: 'name' in request ? request.name : null });
-      outcome = await this.#verbs.run(request, secret);
+      outcome = await this.#verbs.run(request, secrets);
       this.#answer(socket, { ok: true, result: outcome.result }, outcome.fd);
     } catch (thrown) {
       const error = toReelError(thrown);

@@ -1,5 +1,5 @@
 import { ReelError } from '../errors.ts';
-import type { LockReport } from '../helper/protocol.ts';
+import type { LockReport } from '../helper/protocol/volume.ts';
 import type { VolumeContext } from './context.ts';
 import { findNamespaces } from './holders.ts';
 import { lookAt } from './look.ts';

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { ReelError, toReelError } from '../errors.ts';
 import { run } from '../exec/run.ts';
-import type { VolumeReport } from '../helper/protocol.ts';
+import type { VolumeReport } from '../helper/protocol/volume.ts';
 import type { VolumeContext } from './context.ts';
 import { exists } from './directories.ts';
 import type { Attachment, ContainerFile } from './engine/engine.ts';

@@ -1,5 +1,6 @@
 import { ReelError } from '../errors.ts';
-import type { OpenedReport, Requests, VolumeReport } from '../helper/protocol.ts';
+import type { OpenedReport, VolumeReport } from '../helper/protocol/volume.ts';
+import type { Requests } from '../helper/protocol.ts';
 import { guardOf } from '../luks/luks.ts';
 import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';

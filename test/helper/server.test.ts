@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import pino from 'pino';
 import { HelperClient } from '../../src/helper/client.ts';
-import { decodeAnswer, encodeRequest, maxJson, maxSecret } from '../../src/helper/framing.ts';
+import { decodeAnswer, encodeRequest, maxJson, maxSecrets } from '../../src/helper/framing.ts';
 import { helperSocket, startHelper } from '../../src/helper/start.ts';
 import { parseRequest } from '../../src/helper/verbs.ts';
 import { createRequest, type Helper, openRequest, Place, service } from './harness.ts';
@@ -64,7 +64,7 @@ test('frames that are none get an error or a closed connection, and the helper g
   for (const frame of [u32(maxJson + 1), u32(0xffffffff), json('{'), json('\xff'), json('')]) {
     assert.equal(codeOf(await raw(frame)), 'helper-protocol');
   }
-  assert.equal(codeOf(await raw(Buffer.concat([u32(2), Buffer.from('{}'), u32(maxSecret + 1)]))), 'helper-protocol');
+  assert.equal(codeOf(await raw(Buffer.concat([u32(2), Buffer.from('{}'), u32(maxSecrets + 1)]))), 'helper-protocol');
   assert.equal(
     codeOf(await raw(Buffer.concat([encodeRequest({ verb: 'probe' }), Buffer.from('x')]))),
     'helper-protocol',
@@ -179,7 +179,7 @@ const untilState = async (name: string, state: string): Promise<void> => {
 test('a verb whose caller goes away runs to its end, with its secret', async () => {
   const socket = await connect();
   const passphrase = Buffer.from('correct horse');
-  socket.write(encodeRequest(createRequest('userspace', { name: 'left', key: 'passphrase' }), passphrase));
+  socket.write(encodeRequest(createRequest('userspace', { name: 'left', key: 'passphrase' }), [passphrase]));
   await sleep(50);
   socket.destroy();
   await untilState('left', 'locked');

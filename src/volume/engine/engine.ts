@@ -1,5 +1,5 @@
 import { ReelError } from '../../errors.ts';
-import type { EngineProbe } from '../../helper/protocol.ts';
+import type { EngineProbe } from '../../helper/protocol/machine.ts';
 import type { EngineName } from '../states.ts';
 
 /** A container that was looked at: which file it is, and what its header says it is. */

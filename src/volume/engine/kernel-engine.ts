@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { ReelError, toReelError } from '../../errors.ts';
 import { run } from '../../exec/run.ts';
-import type { EngineProbe } from '../../helper/protocol.ts';
+import type { EngineProbe } from '../../helper/protocol/machine.ts';
 import type { Luks } from '../../luks/luks.ts';
 import { withUndo } from '../undo.ts';
 import { type Attachment, type ContainerFile, type Engine, sameUuid } from './engine.ts';

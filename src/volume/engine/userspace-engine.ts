@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ReelError } from '../../errors.ts';
 import { run } from '../../exec/run.ts';
 import { spawnDetached } from '../../exec/spawn-detached.ts';
-import type { EngineProbe } from '../../helper/protocol.ts';
+import type { EngineProbe } from '../../helper/protocol/machine.ts';
 import type { Luks } from '../../luks/luks.ts';
 import { unmountCopies } from '../copies.ts';
 import { findOpeners } from '../holders.ts';

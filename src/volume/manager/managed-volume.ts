@@ -1,6 +1,6 @@
 import { Jail } from '../../datapath/jail.ts';
 import { ReelError } from '../../errors.ts';
-import type { VolumeReport } from '../../helper/protocol.ts';
+import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import { type Failure, mayFollow, type VolumeState } from '../states.ts';
 import type { VolumeRecord } from './registry.ts';
 

@@ -3,7 +3,8 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { ReelError, toReelError } from '../../errors.ts';
 import type { HelperClient } from '../../helper/client.ts';
-import type { Requests, VolumeReport } from '../../helper/protocol.ts';
+import type { VolumeReport } from '../../helper/protocol/volume.ts';
+import type { Requests } from '../../helper/protocol.ts';
 import { KeyedMutex } from '../mutex.ts';
 import type { OpenVolume, VolumeHooks } from './hooks.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
@@ -116,7 +117,7 @@ export class VolumeManager {
     try {
       await this.#save();
       const request = { verb: 'create', name, size, engine, type, key, open } as const;
-      const { result, fd } = await helper.call(request, passphrase);
+      const { result, fd } = await helper.call(request, ...(passphrase === undefined ? [] : [passphrase]));
       volume.record = { ...record, uuid: result.uuid, cipher: result.cipher };
       volume.become(result.state === 'open' ? 'open' : 'locked', { report: result, fd });
       await this.#save();
@@ -154,7 +155,7 @@ export class VolumeManager {
         key,
         ...(uuid === null ? {} : { uuid }),
       };
-      const { result, fd } = await this.#params.helper.call(request, passphrase);
+      const { result, fd } = await this.#params.helper.call(request, ...(passphrase === undefined ? [] : [passphrase]));
       volume.become('open', { report: result, fd });
     } catch (thrown) {
       const error = toReelError(thrown);

@@ -1,5 +1,5 @@
 import { type ErrorCode, ReelError } from '../../errors.ts';
-import type { VolumeReport } from '../../helper/protocol.ts';
+import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import type { Failure } from '../states.ts';
 import type { VolumeRecord } from './registry.ts';
 

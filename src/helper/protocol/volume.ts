@@ -1,0 +1,107 @@
+import { Type } from 'typebox';
+import type { ReelError } from '../../errors.ts';
+import type { Holder } from '../../volume/holders.ts';
+import type { EngineName } from '../../volume/states.ts';
+import { byKey, container, engine, key, minute, name, none, strict } from './parts.ts';
+
+/** A LUKS2 header takes 16 MiB of it; the rest must hold an ext4 with its journal. */
+export const smallestVolume = 48 * 1024 * 1024;
+/** ext4 with 4 KiB blocks ends at 16 TiB unless `64bit` is on; it is, so the limit is only there to catch nonsense. */
+export const largestVolume = 1024 ** 5;
+/** Device, loop and LUKS sectors are 4096 bytes: a container is a whole number of them. */
+export const sizeUnit = 4096;
+
+/** Making, opening, locking and looking. */
+export const volumeVerbs = {
+  /** Makes container, filesystem and identity. With `open` it stays open and the answer carries the directory's descriptor. */
+  create: {
+    schema: Type.Object(
+      {
+        verb: Type.Literal('create'),
+        name,
+        size: Type.Integer({ minimum: smallestVolume, maximum: largestVolume, multipleOf: sizeUnit }),
+        engine,
+        type: Type.Union([Type.Literal('luks1'), Type.Literal('luks2')]),
+        key,
+        open: Type.Boolean(),
+      },
+      strict,
+    ),
+    secrets: byKey,
+    timeoutMs: 150 * minute,
+  },
+  /** Idempotent. The answer carries the descriptor of the mounted root. */
+  open: {
+    schema: Type.Object(
+      { verb: Type.Literal('open'), name, container, engine, key, uuid: Type.Optional(Type.String({ maxLength: 40 })) },
+      strict,
+    ),
+    secrets: byKey,
+    timeoutMs: 150 * minute,
+  },
+  /** What is there, from the kernel's own tables. With `descriptor`, one block is read and an open volume's directory comes along. */
+  inspect: {
+    schema: Type.Object({ verb: Type.Literal('inspect'), name, container, descriptor: Type.Boolean() }, strict),
+    secrets: none,
+    timeoutMs: 2 * minute,
+  },
+  /** Idempotent: also cleans up after a block plane that died. */
+  lock: {
+    schema: Type.Object({ verb: Type.Literal('lock'), name, container }, strict),
+    secrets: none,
+    timeoutMs: 15 * minute,
+  },
+  /** Who uses the mounted volume. */
+  holders: {
+    schema: Type.Object({ verb: Type.Literal('holders'), name }, strict),
+    secrets: none,
+    timeoutMs: minute,
+  },
+} as const;
+
+/** What the helper found of a volume. Everything is read from kernel and disk at the time of the call. */
+export interface VolumeReport {
+  readonly name: string;
+  readonly container: string;
+  readonly mountPoint: string;
+  /**
+   * `absent` no container · `unfinished` a create was interrupted · `locked` nothing attached · `open` mounted and proven ·
+   * `stale` pieces are attached or mounted, but not a whole volume: `problem` says why; `open` and `lock` clean it up.
+   */
+  readonly state: 'absent' | 'unfinished' | 'locked' | 'open' | 'stale';
+  readonly uuid: string | null;
+  readonly type: 'luks1' | 'luks2' | null;
+  /** Bytes of the container. */
+  readonly size: number | null;
+  /** Of what is attached now. */
+  readonly engine: EngineName | null;
+  readonly device: string | null;
+  readonly directIo: boolean | null;
+  /** Process of the userspace engine. */
+  readonly blockPid: number | null;
+  /** Why an open volume takes no writes. */
+  readonly readOnly: string | null;
+  /** Where the key file is, if there is one. */
+  readonly keyFile: string | null;
+  readonly problem: ReturnType<ReelError['toJSON']> | null;
+}
+
+/** `create` and `open` also say how the data is encrypted. */
+export interface OpenedReport extends VolumeReport {
+  readonly cipher: string;
+  readonly keyBits: number | null;
+  readonly sectorSize: number;
+}
+
+export interface LockReport extends VolumeReport {
+  /** What the last flush said, where it failed: data written shortly before may be lost. */
+  readonly flushError: string | null;
+}
+
+export interface VolumeResults {
+  readonly create: OpenedReport;
+  readonly open: OpenedReport;
+  readonly inspect: VolumeReport;
+  readonly lock: LockReport;
+  readonly holders: { readonly holders: readonly Holder[] };
+}
