@@ -10,6 +10,14 @@ export interface OpenVolume {
   readonly jail: Jail;
 }
 
+/** Something that happened to a volume, for those who watch it: plain facts, never a secret. */
+export interface VolumeEvent {
+  /** Dotted: `volume.state`, `volume.key.added`. */
+  readonly type: `volume.${string}`;
+  readonly volume: string;
+  readonly [fact: string]: unknown;
+}
+
 /** What the parts above a volume want to know. Each call is awaited. */
 export interface VolumeHooks {
   /** Also for a volume that was adopted at the start, or stays open because it could not be locked. */
@@ -22,4 +30,5 @@ export interface VolumeHooks {
   /** The volume failed while it was open: nothing in it can be read or written any more, and it must be let go of. */
   onLost?(name: string, error: ReelError): Promise<void>;
   onState?(view: VolumeView): void;
+  onEvent?(event: VolumeEvent): void;
 }

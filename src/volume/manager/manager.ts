@@ -6,12 +6,13 @@ import type { HelperClient } from '../../helper/client.ts';
 import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { KeyedMutex } from '../mutex.ts';
-import type { OpenVolume, VolumeHooks } from './hooks.ts';
+import type { OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
 import { type CreateParams, chooseEngine, freeContainer } from './new-volume.ts';
 import { failureOf, isLasting, problemOf } from './next-step.ts';
 import { type VolumeRecord, VolumeRegistry } from './registry.ts';
 import { repeat } from './repeat.ts';
+import type { Turn } from './turn.ts';
 
 export interface VolumeManagerParams {
   readonly stateDirectory: string;
@@ -85,6 +86,24 @@ export class VolumeManager {
   /** Idempotent. Throws `volume-busy` with `details.streams` or `details.holders`; then the volume stays open. */
   lock(name: string, { drain = false }: { readonly drain?: boolean } = {}): Promise<VolumeView> {
     return this.#mutex.run(name, () => this.#lock(this.#volume(name), drain));
+  }
+
+  /** Runs `work` while nobody else changes the volume. Throws `not-found`. */
+  exclusive<T>(name: string, work: (turn: Turn) => Promise<T>): Promise<T> {
+    return this.#mutex.run(name, () =>
+      work({
+        volume: this.#volume(name),
+        helper: this.#params.helper,
+        save: () => this.#save(),
+        reconcile: () => this.#reconcile(name),
+        tell: (event) => this.tell(event),
+      }),
+    );
+  }
+
+  /** Tells everybody who watches. */
+  tell(event: VolumeEvent): void {
+    for (const hooks of this.#hooks) hooks.onEvent?.(event);
   }
 
   async #create(params: CreateParams): Promise<VolumeView> {
