@@ -1,14 +1,6 @@
 /** One durable segment as the archive knows it, and what follows from two neighbours. */
 
-/** Flags of an index record; docs/architecture.md, "Archive on disk". */
-export const segmentFlag = {
-  keyframe: 1,
-  discontinuity: 2,
-  tables: 4,
-  cutByTime: 8,
-  lastOfSession: 16,
-  clockJumped: 32,
-} as const;
+import { segmentFlags } from '../native.ts';
 
 export interface Segment {
   /** Hours since the Unix epoch: which reel. */
@@ -42,7 +34,7 @@ export const isGap = (former: Segment, next: Segment): boolean => next.startUs -
 
 /** Whether a player must reset its decoder before `segment`. `former` is the neighbour before it, where there is one. */
 export const isDiscontinuous = (segment: Segment, former: Segment | undefined): boolean =>
-  hasFlag(segment, segmentFlag.discontinuity) || (former !== undefined && isGap(former, segment));
+  hasFlag(segment, segmentFlags.discontinuity) || (former !== undefined && isGap(former, segment));
 
 /** Extends `ranges` (in order of time) with `segment`. A discontinuity without missing time does not part a range. */
 export const addToRanges = (ranges: TimeRange[], segment: Segment): void => {

@@ -1,6 +1,7 @@
 /** Text of media playlists (RFC 8216). Every function here is pure: what to list is decided by the callers. */
 import { hourPath } from '../archive/reel.ts';
-import { hasFlag, isDiscontinuous, type Segment, segmentFlag } from '../archive/segment.ts';
+import { hasFlag, isDiscontinuous, type Segment } from '../archive/segment.ts';
+import { segmentFlags } from '../native.ts';
 
 const ticks = 90_000;
 
@@ -42,7 +43,7 @@ export const tablesUri = (segment: Segment): string =>
  */
 export const tablesOwner = (reel: readonly Segment[], position: number): Segment => {
   let at = position;
-  while (at > 0 && !hasFlag(reel[at] as Segment, segmentFlag.discontinuity)) at -= 1;
+  while (at > 0 && !hasFlag(reel[at] as Segment, segmentFlags.discontinuity)) at -= 1;
   return reel[at] as Segment;
 };
 
@@ -65,10 +66,10 @@ export class SegmentLines {
     const segment = reel[position] as Segment;
     const discontinuous = isDiscontinuous(segment, this.#former) && reset;
     if (this.#owner?.hour !== segment.hour) this.#owner = tablesOwner(reel, position);
-    else if (hasFlag(segment, segmentFlag.discontinuity)) this.#owner = segment;
+    else if (hasFlag(segment, segmentFlags.discontinuity)) this.#owner = segment;
     let lines = discontinuous ? '#EXT-X-DISCONTINUITY\n' : '';
     // A map stays in force until the next one: after a discontinuity the old one would be wrong even for a segment with its own tables.
-    if (!hasFlag(segment, segmentFlag.tables) || (discontinuous && this.#map !== undefined)) {
+    if (!hasFlag(segment, segmentFlags.tables) || (discontinuous && this.#map !== undefined)) {
       const map = without.has(this.#owner) ? undefined : tablesUri(this.#owner);
       if (map !== undefined && map !== this.#map) lines += `#EXT-X-MAP:URI="${map}"\n`;
       this.#map = map ?? this.#map;

@@ -16,7 +16,7 @@ export interface PlaylistParams {
   readonly source: PlaybackSource;
   /** Segments of a live playlist. */
   readonly liveSegments: number;
-  /** A stream without publisher for this long after its last segment is over: its live playlist ends. */
+  /** A stream without publisher is over this long after its last segment's end, or after its publisher has gone if that is sooner: its live playlist ends. */
   readonly liveLingerMs: number;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -61,9 +61,12 @@ const asPlaylist = (reply: FastifyReply): FastifyReply =>
 export const playlistRoutes = (app: FastifyInstance, params: PlaylistParams): void => {
   const { source, liveSegments, liveLingerMs, now } = params;
 
-  /** Whether nothing will follow the segment that ends at `lastUs` for now. */
+  /**
+   * Whether nothing will follow the segment that ends at `lastUs` for now. Where the wall clock was set back, or the publisher sent faster
+   * than real time, that end lies in the future: then it counts for how long nobody has published.
+   */
   const isOver = (stream: string, lastUs: number): boolean =>
-    !source.isRecording(stream) && now() - lastUs / 1000 > liveLingerMs;
+    !source.isRecording(stream) && (now() - lastUs / 1000 > liveLingerMs || source.idleMs(stream) > liveLingerMs);
 
   const sendLive = async (stream: string, reply: FastifyReply): Promise<FastifyReply> => {
     const archive = source.archive(stream);

@@ -8,4 +8,9 @@ export interface PlaybackSource extends AnchorStore {
   /** What the stream's segments aim at, in ms. */
   segmentMs(stream: string): number;
   isRecording(stream: string): boolean;
+  /**
+   * For a stream without a publisher: ms for which nobody has published, by a clock that no correction of the wall clock moves. At most
+   * the age of the daemon, which does not know who published before it.
+   */
+  idleMs(stream: string): number;
 }

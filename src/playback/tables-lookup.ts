@@ -1,6 +1,7 @@
 /** The PAT and PMT that lie in a segment, and which segments have none to offer. */
 import type { VolumeArchive } from '../archive/archive.ts';
-import { hasFlag, type Segment, segmentFlag } from '../archive/segment.ts';
+import { hasFlag, type Segment } from '../archive/segment.ts';
+import { segmentFlags } from '../native.ts';
 import { tablesOwner } from './m3u8.ts';
 import { TablesFinder } from './tables.ts';
 
@@ -39,11 +40,11 @@ export const withoutTables = async (
   for (let at = first; at < end; at += 1) {
     const segment = reel[at] as Segment;
     if (at === first) owners.add(tablesOwner(reel, at));
-    else if (hasFlag(segment, segmentFlag.discontinuity)) owners.add(segment);
+    else if (hasFlag(segment, segmentFlags.discontinuity)) owners.add(segment);
   }
   const without = new Set<Segment>();
   for (const owner of owners)
-    if (!hasFlag(owner, segmentFlag.tables) && (await tablesOf(archive, stream, reel, owner)) === undefined)
+    if (!hasFlag(owner, segmentFlags.tables) && (await tablesOf(archive, stream, reel, owner)) === undefined)
       without.add(owner);
   return without;
 };

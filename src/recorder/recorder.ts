@@ -36,11 +36,17 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   readonly #places = new Map<string, Place>();
   readonly #sessions = new Map<number, RecordingSession>();
   readonly #failures = new Map<string, ReelError>();
+  readonly #elapsed: () => number;
+  readonly #startedAt: number;
+  /** When the last publisher of a stream had gone, by `elapsed`. */
+  readonly #leftAt = new Map<string, number>();
   #closed: Promise<void> | undefined;
 
   constructor(params: RecorderParams) {
     super();
     this.#params = params;
+    this.#elapsed = params.elapsed ?? (() => performance.now());
+    this.#startedAt = this.#elapsed();
     this.#writer = new NativeWriter(params.writer, (events) => this.#onEvents(events));
     this.#volumes = new AttachedVolumes({ writer: this.#writer, log: params.log });
     const { registry, defaults } = params;
@@ -171,6 +177,10 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.#places.has(name);
   }
 
+  idleMs(name: string): number {
+    return this.#elapsed() - (this.#leftAt.get(name) ?? this.#startedAt);
+  }
+
   anchor(name: string): NumberAnchor | undefined {
     return this.#streams.registry.anchor(name);
   }
@@ -231,6 +241,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     const { stream, volume, id } = session;
     this.#sessions.delete(id);
     this.#places.delete(stream);
+    this.#leftAt.set(stream, this.#elapsed());
     // After a failure of the storage the index may end with records that are not durable: they stay hidden until the next recovery.
     if (clean) this.#volumes.archive(volume)?.showAll(stream);
     if (failure !== undefined) this.#failures.set(stream, failure);

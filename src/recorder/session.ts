@@ -2,9 +2,9 @@
  * One publisher recording into one stream, from `openStream` to `finish`. A session ends once: the publisher finishes, the writer fails,
  * or the recorder stops it. Whatever was acknowledged stays, whichever it is.
  */
-import { endUs, type Segment } from '../archive/segment.ts';
+import { endUs, hasFlag, type Segment } from '../archive/segment.ts';
 import { type ReelError, toReelError } from '../errors.ts';
-import { longestAppend, type NativeWriter } from '../native.ts';
+import { longestAppend, type NativeWriter, segmentFlags } from '../native.ts';
 
 /** What a session left in the archive; every segment of it is durable. */
 export interface SessionSummary {
@@ -26,6 +26,8 @@ export interface SessionStatus {
   readonly bytes: number;
   /** Unix seconds: the end of the newest durable segment. */
   readonly durableTo: number | null;
+  /** The newest durable segment began more than 2 s ahead of the wall clock: it was set back, or the publisher sends faster than real time. */
+  readonly clockBehind: boolean;
 }
 
 export interface SessionParams {
@@ -59,6 +61,7 @@ export class RecordingSession {
   #bytes = 0;
   #fromUs: number | undefined;
   #toUs: number | undefined;
+  #clockBehind = false;
   #failure: ReelError | undefined;
   #finished: Promise<SessionSummary> | undefined;
 
@@ -89,6 +92,7 @@ export class RecordingSession {
       this.#bytes += segment.length;
       this.#fromUs ??= segment.startUs;
       this.#toUs = endUs(segment);
+      this.#clockBehind = hasFlag(segment, segmentFlags.clockJumped);
     }
   }
 
@@ -140,6 +144,7 @@ export class RecordingSession {
       segments: this.#segments,
       bytes: this.#bytes,
       durableTo: this.#toUs === undefined ? null : this.#toUs / 1e6,
+      clockBehind: this.#clockBehind,
     };
   }
 

@@ -19,6 +19,8 @@ export interface RecorderParams {
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds from any start, by a clock that is never set. */
+  readonly elapsed?: () => number;
 }
 
 export interface RecorderEvents {

@@ -25,6 +25,7 @@ export interface HostOptions {
   readonly backend?: 'auto' | 'io_uring' | 'pwrite';
   readonly stagingBytes?: number;
   readonly now?: () => number;
+  readonly elapsed?: () => number;
 }
 
 const uuid = '6d1f0f5e-8f3c-4c0e-9b5f-0a4a53c6b3c1';
@@ -77,6 +78,7 @@ export class Host {
       },
       log: pino({ level: 'silent' }),
       now,
+      ...(options.elapsed === undefined ? {} : { elapsed: options.elapsed }),
     });
     await recorder.start();
     const jail = new Jail({ fd: openSync(volume, constants.O_RDONLY | constants.O_DIRECTORY), label: 'volume main' });

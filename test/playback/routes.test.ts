@@ -29,6 +29,7 @@ const second = reel[1] as Segment;
 let app: FastifyInstance;
 let now = (start + 15) * 1000;
 let recording = false;
+let idleMs = 0;
 
 before(async () => {
   volume.reel('cam', reel);
@@ -54,6 +55,7 @@ before(async () => {
         },
         segmentMs: () => 2000,
         isRecording: () => recording,
+        idleMs: () => idleMs,
         anchor: () => undefined,
         setAnchor: async () => {},
       },
@@ -149,6 +151,17 @@ test('the live playlist', async () => {
   assert.equal(await ended(), false);
   recording = false;
   now = (start + 15) * 1000;
+  for (const [idle, over] of [
+    [20_000, false],
+    [20_001, true],
+  ] as const) {
+    idleMs = idle;
+    assert.equal(await ended(), over, `nobody has published for ${idle} ms`);
+  }
+  recording = true;
+  assert.equal(await ended(), false);
+  recording = false;
+  idleMs = 0;
   assert.equal((await get('/empty/index.m3u8')).json().error.code, 'no-recording');
 });
 

@@ -17,8 +17,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { indexPath } from '../../src/archive/reel.ts';
-import { endUs, hasFlag, type Segment, segmentFlag } from '../../src/archive/segment.ts';
+import { endUs, hasFlag, type Segment } from '../../src/archive/segment.ts';
 import { ReelError } from '../../src/errors.ts';
+import { segmentFlags } from '../../src/native.ts';
 import { clip, push } from '../ingest/clip.ts';
 import { Host, until } from '../ingest/host.ts';
 
@@ -57,7 +58,7 @@ test('a session from its first byte to its end', async () => {
   assert.equal(await session.finish(), summary, 'finish may be called again');
   assert.deepEqual([summary.stream, summary.bytes, summary.segments], ['one', bytes.length, durable.length]);
   assert.deepEqual(durable, await all('one'), 'events and index say the same');
-  assert.ok(hasFlag(durable.at(-1) as Segment, segmentFlag.lastOfSession));
+  assert.ok(hasFlag(durable.at(-1) as Segment, segmentFlags.sessionEnd));
   assert.equal((await host.recorder.get('one')).recording, false);
   assert.equal(host.recorder.status('one').failure, null);
   host.recorder.off('durable', collect);
@@ -73,8 +74,8 @@ test('two sessions of one hour: appended, marked as broken off, never overlappin
     if (former !== undefined) assert.ok(segment.startUs >= endUs(former) - 1);
   }
   assert.equal(
-    segments.filter((segment) => hasFlag(segment, segmentFlag.discontinuity)).length,
-    3 - (hasFlag(segments[0] as Segment, segmentFlag.discontinuity) ? 0 : 1),
+    segments.filter((segment) => hasFlag(segment, segmentFlags.discontinuity)).length,
+    3 - (hasFlag(segments[0] as Segment, segmentFlags.discontinuity) ? 0 : 1),
   );
 });
 
