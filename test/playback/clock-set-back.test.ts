@@ -27,8 +27,7 @@ test('the live playlist ends as soon after the publisher as ever, also after a r
       elapsed += 10_000; // as long as the daemon has been up does not count for a stream that somebody published since
       const session = await first.recorder.openSession('cam', 'test');
       session.append(bytes);
-      assert.equal(await ended(first).catch(() => false), false);
-      assert.equal(session.status().clockBehind, false, 'nothing durable yet');
+      assert.equal(await ended(first), false, 'somebody publishes');
       await session.finish();
       assert.equal(session.status().clockBehind, turn === 1);
     }
