@@ -6,14 +6,15 @@ import path from 'node:path';
 import { test } from 'node:test';
 
 const root = path.resolve(import.meta.dirname, '../..');
+const fixtures = path.join(root, 'fixtures/launcher');
 const launcher = path.join(root, 'build/Release/launcher');
 
 test('in a chroot on a host that shares its mounts, nothing that the launcher unmounts or covers shows on the host', () => {
   const top = fs.mkdtempSync(path.join(os.tmpdir(), 'shared-'));
   fs.chmodSync(top, 0o755);
   try {
-    const script = path.join(root, 'fixtures/launcher/shared-chroot.sh');
-    const mounts = execFileSync('unshare', ['--mount', 'sh', script, launcher, top], { encoding: 'utf8' });
+    const [own, script] = ['own-namespace.sh', 'shared-chroot.sh'].map((name) => path.join(fixtures, name));
+    const mounts = execFileSync('sh', [own ?? '', 'sh', script ?? '', launcher, top], { encoding: 'utf8' });
     assert.deepEqual(mounts.trim().split('\n'), [path.join(top, 'root/data/volume')]);
   } finally {
     fs.rmSync(top, { recursive: true, force: true });
