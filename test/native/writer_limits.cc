@@ -1,0 +1,78 @@
+// Whom and what a writer does not take.
+#include <doctest/doctest.h>
+
+#include <atomic>
+
+#include "writer_ground.h"
+
+using namespace reelvault;
+using namespace writer_ground;
+
+TEST_CASE("refuses the second writer of a name, streams beyond the memory, and a volume in use") {
+  Ground ground(BackendKind::automatic, nullptr, systemFileOps(), 4 << 20);
+  const int stream = ground.open();
+  const StreamOptions same{.volume = ground.volume, .name = "cam"};
+  CHECK(ground.writer->openStream(same).failure.error == EBUSY);
+  CHECK(ground.writer->removeVolume(ground.volume).error == EBUSY);
+  int opened = 1;
+  Failure refused;
+  while (!refused && opened < 1000) {
+    const auto made = ground.writer->openStream({.volume = ground.volume, .name = "x" + std::to_string(opened)});
+    refused = made.failure;
+    opened++;
+  }
+  CHECK(refused.error == ENOBUFS);
+  CHECK(opened > 8);
+  CHECK(ground.finish(stream).error == 0);
+  CHECK(ground.writer->append(stream, reinterpret_cast<const uint8_t*>("x"), 1, kTestHour) == Writer::kRefused);
+}
+
+TEST_CASE("when the memory is used up nothing is taken, nothing is lost, and drain tells when to go on") {
+  // Writes that do not end until they are let go: the disk hangs.
+  class HangingOps final : public FileOps {
+   public:
+    int writeResult(int, int result) override {
+      while (hang) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      return result;
+    }
+    std::atomic<bool> hang{true};
+  } ops;
+  Ground ground(BackendKind::automatic, nullptr, ops, 4 << 20);
+  const auto bytes = streamOf(4, 0, 2000);
+  const int stream = ground.open();
+  size_t at = 0;
+  int64_t queued = 0;
+  bool above = false;
+  while ((queued = ground.writer->append(stream, bytes.data() + at, 65536, kTestHour)) >= 0) {
+    at += 65536;
+    above = above || queued > static_cast<int64_t>(ground.writer->highMark());
+    REQUIRE(at + 65536 < bytes.size());
+  }
+  CHECK(queued == Writer::kNotTaken);
+  CHECK(above);
+  CHECK(at <= (4u << 20));
+  CHECK(at > (3u << 20));
+  ops.hang = false;
+  ground.sink.await(EventKind::drain);
+  CHECK(ground.feed(stream, {bytes.begin() + static_cast<ptrdiff_t>(at), bytes.end()}));
+  CHECK(ground.finish(stream).error == 0);
+  CHECK(ground.directory.read(kTestReel) == text(bytes));
+}
+
+TEST_CASE("a reel that another writer has is refused") {
+  Ground first;
+  const int one = first.open();
+  CHECK(first.feed(one, streamOf(2)));
+  first.sink.await(EventKind::durable);
+  KeepingSink sink;
+  auto second = Writer::make({.backend = BackendKind::pwrite, .stagingBytes = 8 << 20, .commitIntervalMs = 10}, sink);
+  REQUIRE(second.ok());
+  const int volume = second.value->addVolume(UniqueFd(::fcntl(first.directory.fd.get(), F_DUPFD_CLOEXEC, 3)), {});
+  const auto two = second.value->openStream({.volume = volume, .name = "cam", .segmentMs = 1000});
+  const auto bytes = streamOf(2);
+  (void)second.value->append(two.value, bytes.data(), bytes.size(), kTestHour);
+  sink.await(EventKind::error);
+  CHECK(sink.all(EventKind::error)[0].error == EBUSY);
+  CHECK(first.finish(one).error == 0);
+  CHECK(first.directory.read(kTestReel) == text(bytes));
+}
