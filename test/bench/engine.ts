@@ -1,39 +1,21 @@
 /**
- * Sequential direct I/O of 1 MiB through ext4 on a loop device: luksblock against qemu-storage-daemon's LUKS export over FUSE
- * and against the loop device over a plain file. What is held equal is in docs/luksblock.md.
+ * Direct I/O through ext4 on a loop device: luksblock against qemu-storage-daemon's LUKS export over FUSE and against the loop
+ * device over a plain file. What is held equal is in docs/luksblock.md, the loads in engine-loads.ts.
  */
 import os from 'node:os';
 import path from 'node:path';
 import { keep, must, temporary } from '../luksblock/support.ts';
+import { described, type LoadName, loads, measure, prepare } from './engine-loads.ts';
 import { bareLoop, ours, type Peer, qemu, qemuAio, sectorSize } from './engine-peers.ts';
 import type { Bench } from './main.ts';
 
 const rounds = 5;
-const seconds = 4;
-const ioDepth = 8;
-const fileBytes = 2 * 2 ** 30;
-const deviceBytes = 2.5 * 2 ** 30;
+const deviceBytes = 3.5 * 2 ** 30;
+const names = Object.keys(loads) as LoadName[];
 
-type Direction = 'write' | 'read';
-const directions: readonly Direction[] = ['write', 'read'];
-
-/** MiB/s of one fio run over a file that exists in full length. */
-const measure = async (peer: Peer, direction: Direction, args: readonly string[]): Promise<number> => {
-  const report = JSON.parse(
-    await must('fio', [
-      ...['--name=engine', `--filename=${path.join(peer.at, 'file')}`, `--size=${fileBytes}`, '--bs=1m'],
-      ...[
-        `--rw=${direction}`,
-        '--direct=1',
-        '--ioengine=libaio',
-        `--iodepth=${ioDepth}`,
-        '--output-format=json',
-        ...args,
-      ],
-    ]),
-  ) as { jobs: Record<Direction, { bw_bytes: number }>[] };
-  return Math.round((report.jobs[0]?.[direction].bw_bytes ?? 0) / 2 ** 20);
-};
+type Raw = Record<Peer['name'], Record<LoadName, number[]>>;
+const none = (): Record<LoadName, number[]> =>
+  Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<LoadName, number[]>;
 
 export const median = (figures: readonly number[]): number => {
   const sorted = figures.toSorted((a, b) => a - b);
@@ -43,11 +25,16 @@ export const median = (figures: readonly number[]): number => {
 
 const ratio = (a: readonly number[], b: readonly number[]): number => Number((median(a) / median(b)).toFixed(2));
 
+/** luksblock's medians over those of `peer`. */
+const ratios = (raw: Raw, peer: 'qemu' | 'loop'): Record<string, number> =>
+  Object.fromEntries(names.map((name) => [`ratio_${peer}_${name}`, ratio(raw.luksblock[name], raw[peer][name])]));
+
 const machine = async (directory: string) => ({
   kernel: os.release(),
   cpu: os.cpus()[0]?.model ?? '',
   cpus: os.cpus().length,
   memoryMiB: Math.round(os.totalmem() / 2 ** 20),
+  loadAverage: os.loadavg().map((figure) => Number(figure.toFixed(1))),
   fileSystem: await must('findmnt', ['-n', '-o', 'FSTYPE', '--target', directory]),
   fio: await must('fio', ['--version']),
   qemu: (await must('qemu-storage-daemon', ['--version'])).split('\n')[0] ?? '',
@@ -64,33 +51,26 @@ export const bench: Bench = async (say) => {
     await bareLoop(stack, directory, deviceBytes),
   ];
 
-  const raw = {
-    luksblock: { write: [] as number[], read: [] as number[] },
-    qemu: { write: [] as number[], read: [] as number[] },
-    loop: { write: [] as number[], read: [] as number[] },
-  };
-  // The first pass turns the preallocated extents into written ones; it is not measured.
-  for (const peer of peers) await measure(peer, 'write', []);
+  const raw: Raw = { luksblock: none(), qemu: none(), loop: none() };
+  for (const peer of peers) await prepare(peer.at);
   for (let round = 0; round < rounds; round += 1) {
-    for (const direction of directions) {
+    for (const name of names) {
       // Another first one each round, so that none always runs after the same neighbour.
       for (let turn = 0; turn < peers.length; turn += 1) {
         const peer = peers[(round + turn) % peers.length] as Peer;
-        const figure = await measure(peer, direction, ['--time_based', `--runtime=${seconds}`]);
-        raw[peer.name][direction].push(figure);
-        say(`round ${round + 1} ${direction} ${peer.name}: ${figure} MiB/s`);
+        const figure = await measure(peer.at, name);
+        raw[peer.name][name].push(figure);
+        say(`round ${round + 1} ${name} ${peer.name}: ${figure} ${loads[name].unit}`);
       }
     }
   }
   const status = await mine.served.status();
   return {
-    ratio_qemu_write: ratio(raw.luksblock.write, raw.qemu.write),
-    ratio_qemu_read: ratio(raw.luksblock.read, raw.qemu.read),
-    ratio_loop_write: ratio(raw.luksblock.write, raw.loop.write),
-    ratio_loop_read: ratio(raw.luksblock.read, raw.loop.read),
+    ...ratios(raw, 'qemu'),
+    ...ratios(raw, 'loop'),
     raw,
-    unit: 'MiB/s',
-    settings: { rounds, seconds, ioDepth, blockBytes: 2 ** 20, fileBytes, sectorSize, qemuAio, engine: 'libaio' },
+    loads: described,
+    settings: { rounds, sectorSize, qemuAio, engine: 'libaio' },
     machine: await machine(directory),
     luksblock: { threads: status.threads, directIo: status.directIo, errors: status.errors },
   };
