@@ -17,7 +17,7 @@ ssize_t FileOps::read(int fd, void* data, size_t length, off_t offset) { return 
 ssize_t FileOps::write(int fd, const void* data, size_t length, off_t offset) { return ::pwrite(fd, data, length, offset); }
 int FileOps::truncate(int fd, off_t length) { return ::ftruncate(fd, length); }
 int FileOps::allocateAhead(int fd, off_t offset, off_t length) { return ::fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length); }
-int FileOps::writeResult(int, int result) { return result; }
+int FileOps::writeResult(int, int result, bool) { return result; }
 
 FileOps& systemFileOps() {
   static FileOps ops;

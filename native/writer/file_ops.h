@@ -16,7 +16,8 @@ constexpr mode_t kFileMode = 0640;
 constexpr mode_t kDirectoryMode = 0750;
 
 /// The system calls whose failure decides what is acknowledged. Virtual so that tests can let them fail; each answers as the call of
-/// its name does (-1 and errno). `writeResult` sees what a data write gave (a length or -errno), from whichever backend.
+/// its name does (-1 and errno). `writeResult` sees what a data write gave (a length or -errno), from whichever backend;
+/// `direct`: it went out before direct I/O was refused.
 class FileOps {
  public:
   virtual ~FileOps() = default;
@@ -26,7 +27,7 @@ class FileOps {
   virtual ssize_t write(int fd, const void* data, size_t length, off_t offset);
   virtual int truncate(int fd, off_t length);
   virtual int allocateAhead(int fd, off_t offset, off_t length);
-  virtual int writeResult(int fd, int result);
+  virtual int writeResult(int fd, int result, bool direct);
 };
 FileOps& systemFileOps();
 

@@ -71,7 +71,10 @@ void WriteLoop::run() {
     done_.clear();
     backend_->wait(done_);
     if (done_.empty()) continue;
-    for (WriteRequest* request : done_) request->result = shared_.ops.writeResult(request->fd, static_cast<int>(request->result));
+    for (WriteRequest* request : done_) {
+      const bool direct = static_cast<const WriteOperation&>(*request).direct;
+      request->result = shared_.ops.writeResult(request->fd, static_cast<int>(request->result), direct);
+    }
     {
       const std::lock_guard lock(shared_.mutex);
       for (WriteRequest* request : done_) complete(static_cast<WriteOperation&>(*request), events);

@@ -31,7 +31,7 @@ TEST_CASE("when the memory is used up nothing is taken, nothing is lost, and dra
   // Writes that do not end until they are let go: the disk hangs.
   class HangingOps final : public FileOps {
    public:
-    int writeResult(int, int result) override {
+    int writeResult(int, int result, bool) override {
       while (hang) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       return result;
     }
