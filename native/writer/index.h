@@ -12,7 +12,7 @@ namespace reelvault {
 constexpr size_t kIndexRecordBytes = 96;
 using IndexBytes = std::array<uint8_t, kIndexRecordBytes>;
 using VolumeUuid = std::array<uint8_t, 16>;
-constexpr uint32_t kEvidence = 1;  ///< header flag: records carry SHA-256
+constexpr uint32_t kEvidence = 1;  ///< header flag: records may carry a SHA-256; a record has one when it is not zero
 
 struct IndexHeader {
   uint32_t flags = 0;

@@ -125,7 +125,7 @@ ReelIndex readIndex(const std::string& contents, uint64_t reelBytes) {
   return index;
 }
 
-Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileOps& ops) {
+Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileOps& ops, const IndexHeader& session) {
   // 1. Nobody else may have the reel.
   auto reel = openIn(dirFd, reelPath, O_RDWR);
   if (!reel.ok()) return reel.failure;
@@ -185,6 +185,8 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
     header.flags = evidence ? kEvidence : 0;
     header.hourUs = context.hourUs != kUnknownTime ? context.hourUs : hourOf(all.empty() ? context.mtimeUs : all.front().startUs);
   }
+  header.flags |= session.flags;
+  if (header.uuid == VolumeUuid{}) header.uuid = session.uuid;
   // Bytes must be on disk before the index names them.
   if (ops.dataSync(fd) != 0) return Failure::last("sync " + reelPath);
   if (auto failure = replaceFile(ops, dirFd, indexPath, encodeIndex(header, all), true)) return failure;

@@ -32,6 +32,7 @@ ReelIndex readIndex(const std::string& contents, uint64_t reelBytes);
 
 /// Brings one reel and its index in accord (I1); the procedure is in docs/archive.md ("Recover"). May be called again at any time, and after
 /// a crash in the middle of it. EBUSY while a writer has the reel. ENOENT when there is no reel.
-Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileOps& ops = systemFileOps());
+/// `session`: the header of the session that takes the reel up, where one does: its flags are added to the index's, and its UUID put where none is.
+Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileOps& ops = systemFileOps(), const IndexHeader& session = {});
 
 }  // namespace reelvault

@@ -42,7 +42,6 @@ Failure takeUp(ReelFile& file, int volumeFd, FileOps& ops, const std::string& pa
   const ReelIndex read = readIndex(contents.value, file.base);
   if (!read.exact) return {EIO, "take up " + path + ": its index does not hold after recovery"};
   file.nextSequence = static_cast<uint32_t>(read.records.size());
-  file.evidence = (read.header.flags & kEvidence) != 0;
   return readHead(file, ops, path);
 }
 
@@ -64,7 +63,7 @@ Result<ReelFile> openReelFile(int volumeFd, const std::string& stream, const Ind
   auto reel = openDirect(volumeFd, path, O_RDWR | O_CREAT | O_EXCL);
   file.existed = !reel.ok() && reel.failure.error == EEXIST;
   if (file.existed) {
-    auto report = recoverReel(volumeFd, path, ops);
+    auto report = recoverReel(volumeFd, path, ops, header);
     if (!report.ok()) return report.failure;
     reel = openDirect(volumeFd, path, O_RDWR);
   }
@@ -79,7 +78,6 @@ Result<ReelFile> openReelFile(int volumeFd, const std::string& stream, const Ind
   auto index = openIn(volumeFd, indexPathOf(path), O_RDWR | O_CREAT | O_TRUNC, kFileMode);
   if (!index.ok()) return index.failure;
   file.index = std::move(index.value);
-  file.evidence = (header.flags & kEvidence) != 0;
   const IndexBytes bytes = encodeHeader(header);
   if (auto failure = writeAll(ops, file.index.get(), bytes.data(), bytes.size(), 0, indexPathOf(path))) return failure;
   return file;

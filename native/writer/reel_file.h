@@ -26,7 +26,6 @@ struct ReelFile {
   uint64_t base = 0;
   uint32_t nextSequence = 0;
   bool existed = false;
-  bool evidence = false;                ///< the index promises SHA-256
   std::shared_ptr<BlockBuffer> head{};  ///< the block in which `base` lies, when it lies inside one
 };
 

@@ -5,6 +5,7 @@ import { errnoError, type SegmentRecord } from './segment-writer.ts';
 export interface ReelIndex {
   /** Start of the reel's hour, µs UTC; null when the header does not hold. */
   readonly hourUs: number | null;
+  /** Records may carry a SHA-256; one that does has it in `sha256`. A reel of several sessions may hold both kinds. */
   readonly evidence: boolean;
   /** The records that hold (I1), by offset. */
   readonly records: readonly SegmentRecord[];

@@ -6,6 +6,16 @@
 using namespace reelvault;
 using namespace writer_ground;
 
+namespace {
+
+Sha256Digest sha256(const std::string& bytes) {
+  Sha256 sha;
+  sha.update(bytes.data(), bytes.size());
+  return sha.finish();
+}
+
+}  // namespace
+
 TEST_CASE("what comes in is what is in the reel, for both backends, with and without direct I/O, at any rate") {
   for (const BackendKind backend : {BackendKind::ioUring, BackendKind::pwrite}) {
     for (const char* base : {static_cast<const char*>(nullptr), "/dev/shm"}) {
@@ -151,4 +161,50 @@ TEST_CASE("garbage shorter than that is kept where it came") {
   CHECK(ground.writer->counters(stream).syncLosses == 2);
   CHECK(ground.finish(stream).error == 0);
   CHECK(ground.directory.read(kTestReel) == text(ts.bytes));
+}
+
+TEST_CASE("evidence that is switched in mid-hour: the header tells that records may carry a SHA-256, and each record whether it does") {
+  for (const bool first : {false, true}) {
+    Ground ground;
+    std::string bytes;
+    for (int session = 0; session < 4; session++) {
+      const bool evidence = (session % 2 == 0) == first;
+      const int stream = ground.open("cam", session == 0 ? kUnknownTime : ground.sink.durable().back().endUs(), evidence);
+      const auto more = streamOf(2, session * 1'000'000);
+      bytes += text(more);
+      CHECK(ground.feed(stream, more));
+      // Before the first record that carries one is acknowledged, not at the end of the session only.
+      ground.sink.awaitAcknowledged(static_cast<size_t>(session) * 2 + 1);
+      CHECK(ground.directory.index().header.flags == (first || session > 0 ? kEvidence : 0));
+      CHECK(ground.finish(stream).error == 0);
+      const auto index = ground.directory.index();
+      CHECK(index.exact);
+      CHECK(index.header.flags == (first || session > 0 ? kEvidence : 0));
+      REQUIRE(index.records.size() == static_cast<size_t>(session + 1) * 2);
+      CHECK(index.records == ground.sink.durable());
+      for (size_t i = 0; i < index.records.size(); i++) {
+        const auto& record = index.records[i];
+        const bool carries = (i / 2 % 2 == 0) == first;
+        CHECK(record.sha256 == (carries ? sha256(bytes.substr(record.offset, record.length)) : Sha256Digest{}));
+      }
+    }
+    CHECK(ground.directory.index().header.uuid[0] == 9);
+  }
+}
+
+TEST_CASE("an index that had lost its header gets the container's UUID again from the session that takes it up") {
+  Ground ground;
+  int stream = ground.open();
+  CHECK(ground.feed(stream, streamOf(2)));
+  CHECK(ground.finish(stream).error == 0);
+  std::string index = ground.directory.read(indexPathOf(kTestReel));
+  index[20] = static_cast<char>(index[20] + 1);
+  ground.directory.write(indexPathOf(kTestReel), index);
+  REQUIRE_FALSE(ground.directory.index().headerHolds);
+  stream = ground.open("cam", ground.sink.durable().back().endUs());
+  CHECK(ground.feed(stream, streamOf(2, 1'000'000)));
+  CHECK(ground.finish(stream).error == 0);
+  CHECK(ground.directory.index().exact);
+  CHECK(ground.directory.index().header.uuid == VolumeUuid{9});
+  CHECK(ground.directory.index().records == ground.sink.durable());
 }
