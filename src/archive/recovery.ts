@@ -3,9 +3,10 @@
  * each reel it has open, and only marked streams are looked at.
  */
 import { closeSync, constants, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { recoverReel } from '../native.ts';
 import { isDamage, type VolumeArchive } from './archive.ts';
-import { hourOf, markerDirectory, markerPath, parseReelPath, reelPath } from './reel.ts';
+import { damagedIndexPath, hourOf, indexPath, markerDirectory, markerPath, parseReelPath, reelPath } from './reel.ts';
 import { reelHours } from './reel-tree.ts';
 import { type VolumeFiles, whenMissing } from './volume-files.ts';
 
@@ -93,20 +94,40 @@ export const recoverVolume = async (
   return { recovered, failed };
 };
 
+export interface MendedStream {
+  /** Their indexes were rebuilt. */
+  readonly rebuilt: RecoveredReel[];
+  /** Indexes that were renamed: new paths. */
+  readonly setAside: string[];
+}
+
+/** Nothing can be rebuilt from an index alone, and nothing is thrown away: it is renamed, durably. */
+const setAside = async (files: VolumeFiles, stream: string, hour: number): Promise<string> => {
+  const to = damagedIndexPath(stream, hour);
+  files.rename(indexPath(stream, hour), to);
+  await files.syncDirectory(path.posix.dirname(to));
+  return to;
+};
+
 /**
  * Makes the newest indexes of a stream readable before a writer goes on from them: from the newest hour back to the first with segments,
- * an index without a valid header is rebuilt from its reel. The stream must have no writer.
+ * an index without a valid header is rebuilt from its reel, or set aside where the reel is gone. The stream must have no writer.
  */
-export const mendNewest = async (archive: VolumeArchive, stream: string): Promise<RecoveredReel[]> => {
-  const mended: RecoveredReel[] = [];
+export const mendNewest = async (archive: VolumeArchive, stream: string): Promise<MendedStream> => {
+  const mended: MendedStream = { rebuilt: [], setAside: [] };
+  const { files } = archive;
   for (const hour of archive.hoursBack(stream)) {
     try {
       if ((await archive.reel(stream, hour)).length > 0) break;
     } catch (error) {
       if (!isDamage(error)) throw error;
-      const path = reelPath(stream, hour);
-      const { records, added, cutBytes } = await recoverReel(archive.files.fd, path);
-      mended.push({ stream, path, records, added, cutBytes });
+      const reel = reelPath(stream, hour);
+      if (!exists(files, reel)) {
+        mended.setAside.push(await setAside(files, stream, hour));
+        continue;
+      }
+      const { records, added, cutBytes } = await recoverReel(files.fd, reel);
+      mended.rebuilt.push({ stream, path: reel, records, added, cutBytes });
       if (records > 0) break;
     }
   }

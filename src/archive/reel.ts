@@ -20,6 +20,9 @@ export const reelPath = (stream: string, hour: number): string => `dvr/${stream}
 
 export const indexPath = (stream: string, hour: number): string => `dvr/${stream}/${hourPath(hour)}.idx`;
 
+/** Where an index goes that cannot be read and has no reel to be rebuilt from. */
+export const damagedIndexPath = (stream: string, hour: number): string => `${indexPath(stream, hour)}.damaged`;
+
 /** Where the writer notes which reel of the stream it has open (text: the reel's path). */
 export const markerDirectory = '.reelvault/open';
 export const markerPath = (stream: string): string => `${markerDirectory}/${stream}`;

@@ -209,8 +209,11 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     // A marker is left where the former session ended with a failure of the writer.
     await recoverStream(archive.files, name);
     archive.showAll(name);
-    for (const reel of await mendNewest(archive, name))
+    const mended = await mendNewest(archive, name);
+    for (const reel of mended.rebuilt)
       this.#params.log.warn({ volume, ...reel }, 'rebuilt an index whose header was damaged');
+    for (const path of mended.setAside)
+      this.#params.log.error({ volume, stream: name, path }, 'set aside a damaged index whose reel is gone');
     const newest = await archive.newest(name);
     archive.showUpTo(name, newest?.startUs ?? -1);
     const id = this.#writer.openStream({

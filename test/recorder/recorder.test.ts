@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmdirSync,
   rmSync,
@@ -16,7 +17,7 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { indexPath } from '../../src/archive/reel.ts';
+import { damagedIndexPath, indexPath, reelPath } from '../../src/archive/reel.ts';
 import { endUs, hasFlag, type Segment } from '../../src/archive/segment.ts';
 import { ReelError } from '../../src/errors.ts';
 import { segmentFlags } from '../../src/native.ts';
@@ -233,6 +234,26 @@ test('a damaged index header: the next session rebuilds it and goes on behind wh
   for (const [place, segment] of segments.entries())
     assert.ok(place === 0 || segment.startUs >= endUs(segments[place - 1] as Segment) - 1);
   assert.ok(segments.some((segment) => segment.startUs === before.startUs));
+});
+
+test('a damaged index whose reel is gone is set aside, and the stream records, in the same hour too', async () => {
+  const { bytes } = await clip(4);
+  await record('orphaned', bytes);
+  const { hour } = await breakHeader(host, 'orphaned');
+  const at = (name: string): string => path.join(host.directory, 'volume', name);
+  const damaged = readFileSync(at(indexPath('orphaned', hour)));
+  rmSync(at(reelPath('orphaned', hour)));
+  const older = path.dirname(at(indexPath('orphaned', hour - 24)));
+  mkdirSync(older, { recursive: true });
+  writeFileSync(at(indexPath('orphaned', hour - 24)), 'no index at all, and no reel');
+  await record('orphaned', bytes);
+  assert.ok(readFileSync(at(damagedIndexPath('orphaned', hour))).equals(damaged));
+  assert.ok(existsSync(at(damagedIndexPath('orphaned', hour - 24))));
+  assert.ok(host.recorded('orphaned').equals(bytes));
+  assert.equal(
+    (await all('orphaned')).reduce((sum, segment) => sum + segment.length, 0),
+    bytes.length,
+  );
 });
 
 test('a reel that cannot be recovered stops its own stream only, until it can be', async () => {
