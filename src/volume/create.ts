@@ -1,4 +1,4 @@
-import { chmod, open, rename, statfs } from 'node:fs/promises';
+import { open, rename, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { ReelError, toReelError } from '../errors.ts';
 import { run } from '../exec/run.ts';
@@ -9,6 +9,7 @@ import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';
 import { exists, makeMountPoint, removeFile, removeMountPoint, syncDirectory } from './directories.ts';
 import { flushFilesystem, makeFilesystem, mountFilesystem } from './filesystem.ts';
+import { backUpHeader, removeHeaderBackups } from './headers/backup.ts';
 import { writeIdentity } from './identity.ts';
 import { makeKeyFile } from './key-file.ts';
 import type { VolumePaths } from './layout.ts';
@@ -17,7 +18,7 @@ import { containerAt, lookAt } from './look.ts';
 import { mountAt, readMounts } from './mountinfo.ts';
 import { tearDown } from './teardown.ts';
 import { type UndoStack, withUndo } from './undo.ts';
-import { finishRename, removeHeaderBackups, removeUnfinished } from './unfinished.ts';
+import { finishRename, removeUnfinished } from './unfinished.ts';
 
 const btrfs = 0x9123683e;
 /** A header backup is as large as the header's area: 16 MiB for LUKS2. */
@@ -115,7 +116,7 @@ const make = (
       // 9 guard and header backup
       if (type === 'luks2') await context.luks.writeGuard(paths.creating, 'formatted');
       undo.push('header backup', () => removeHeaderBackups(context, container.uuid));
-      await backUpHeader(context, paths.creating, container.uuid);
+      await backUpHeader(context, container);
       reached(context, 'backup');
       // 10 names
       await giveNames(context, paths, undo);
@@ -147,14 +148,6 @@ const allocate = async (file: string, size: number): Promise<void> => {
     await handle.close();
   }
   await syncDirectory(directory);
-};
-
-/** A damaged header loses everything; its copy opens with the same keys, hence root's alone. */
-const backUpHeader = async (context: VolumeContext, file: string, uuid: string): Promise<void> => {
-  const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
-  const target = path.join(context.layout.headers, `${uuid}.${stamp}.img`);
-  await context.luks.headerBackup(file, target);
-  await chmod(target, 0o400);
 };
 
 /** Until now a crash leaves temporary names that the next create removes; from the first rename on, a volume. */

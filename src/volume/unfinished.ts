@@ -1,7 +1,8 @@
-import { readdir, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import type { VolumeContext } from './context.ts';
 import { exists, removeFile, syncDirectory } from './directories.ts';
+import { removeHeaderBackups } from './headers/backup.ts';
 import type { VolumePaths } from './layout.ts';
 import { attachmentsOf, containerAt } from './look.ts';
 import { awaitOrphans } from './orphans.ts';
@@ -12,12 +13,6 @@ export const finishRename = async (paths: VolumePaths): Promise<void> => {
   if (!(await exists(paths.creatingKey)) || !(await exists(paths.container)) || (await exists(paths.key))) return;
   await rename(paths.creatingKey, paths.key);
   await syncDirectory(path.dirname(paths.key));
-};
-
-export const removeHeaderBackups = async (context: VolumeContext, uuid: string): Promise<void> => {
-  for (const file of await readdir(context.layout.headers)) {
-    if (file.startsWith(`${uuid}.`)) await removeFile(path.join(context.layout.headers, file));
-  }
 };
 
 /** Takes away what an interrupted `create` left under its temporary names. Nobody was ever told that this volume exists. */

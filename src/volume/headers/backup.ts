@@ -1,0 +1,65 @@
+/** Copies of a container's header: what saves a volume whose header is damaged, and what a removed key still opens. */
+import { chmod, open, readdir, rename } from 'node:fs/promises';
+import path from 'node:path';
+import type { VolumeContext } from '../context.ts';
+import { removeFile, syncDirectory } from '../directories.ts';
+
+export interface BackedUp {
+  /** Where the container lies now. */
+  readonly path: string;
+  readonly uuid: string;
+}
+
+/** Bytes written over at a time. */
+const piece = 1024 * 1024;
+
+const backupsOf = async (context: VolumeContext, uuid: string): Promise<string[]> =>
+  (await readdir(context.layout.headers))
+    .filter((file) => file.startsWith(`${uuid}.`) || file.startsWith(`.${uuid}.`))
+    .map((file) => path.join(context.layout.headers, file));
+
+/**
+ * Writes a new copy of the header, durable under its name on return, and returns that. Root's alone: it opens with the keys of today
+ * for ever. A crash leaves a name that starts with a dot, which the next removal takes away.
+ */
+export const backUpHeader = async (context: VolumeContext, container: BackedUp): Promise<string> => {
+  const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '');
+  const name = `${container.uuid}.${stamp}.img`;
+  const [target, making] = [path.join(context.layout.headers, name), path.join(context.layout.headers, `.${name}`)];
+  await context.luks.headerBackup(container.path, making);
+  await chmod(making, 0o400);
+  await rename(making, target);
+  await syncDirectory(context.layout.headers);
+  return target;
+};
+
+/** Overwrites a file and unlinks it: on a disk that writes in place nothing of its keyslots is left. */
+const shred = async (file: string): Promise<void> => {
+  const handle = await open(file, 'r+');
+  try {
+    const { size } = await handle.stat();
+    const zeros = Buffer.alloc(piece);
+    for (let offset = 0; offset < size; offset += piece) {
+      await handle.write(zeros, 0, Math.min(piece, size - offset), offset);
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await removeFile(file);
+};
+
+/**
+ * Makes a new copy, then destroys all others of this container: after a change of keys they would open with the keys that were removed.
+ * Returns how many were destroyed. Idempotent, and at each moment at least one whole copy exists.
+ */
+export const renewHeaderBackup = async (context: VolumeContext, container: BackedUp): Promise<number> => {
+  const fresh = await backUpHeader(context, container);
+  const old = (await backupsOf(context, container.uuid)).filter((file) => file !== fresh);
+  for (const file of old) await shred(file);
+  return old.length;
+};
+
+export const removeHeaderBackups = async (context: VolumeContext, uuid: string): Promise<void> => {
+  for (const file of await backupsOf(context, uuid)) await removeFile(file);
+};
