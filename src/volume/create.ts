@@ -156,6 +156,10 @@ const giveNames = async (context: VolumeContext, paths: VolumePaths, undo: UndoS
   await rename(paths.creating, paths.container);
   await syncDirectory(path.dirname(paths.container));
   reached(context, 'half-named');
+  // The key may have its name although `finishRename` fails: the sync comes after the rename.
+  undo.push(paths.key, async () => {
+    if (await exists(paths.key)) await rename(paths.key, paths.creatingKey);
+  });
   await finishRename(paths);
   reached(context, 'named');
 };

@@ -42,14 +42,15 @@ export const attachedLoops = async (): Promise<Loop[]> => {
 
 /**
  * Attaches `file` with direct I/O. The kernel drops the direct-I/O flag without a word where the file or the sector size forbids
- * it, so the answer says what it really is.
+ * it, so the answer says what it really is. After a failure nothing is attached. `look` reads what was attached.
  */
-export const attachLoop = async (file: string, sectorSize: number): Promise<Loop> => {
+export const attachLoop = async (file: string, sectorSize: number, look = readLoop): Promise<Loop> => {
   const args = ['--find', '--show', '--direct-io=on', '--sector-size', String(sectorSize), file];
   const { stdout } = await run('losetup', args, { timeoutMs });
   const name = stdout.toString().trim().replace('/dev/', '');
-  const loop = await readLoop(name);
+  const loop = await look(name);
   if (loop !== undefined) return loop;
+  await run('losetup', ['--detach', `/dev/${name}`], { timeoutMs, okCodes: [0, 1] });
   throw new ReelError('io-error', {
     expected: `an attached ${name} for ${file}`,
     got: 'a loop device without a backing file',
