@@ -1,39 +1,16 @@
-/** Segments of reels, kept by index file and read again when that file has changed. Bounded: the least recently used go first. */
-import { type BigIntStats, read as readFd } from 'node:fs';
-import { promisify } from 'node:util';
-import { ReelError } from '../errors.ts';
-import { decodeSegments } from './index-file.ts';
+/** Segments of reels, kept by index file and read on when that file has grown, else anew when it has changed. Bounded: the least recently used go first. */
+import type { BigIntStats } from 'node:fs';
+import { type IndexReading, readIndex } from './index-reader.ts';
 import type { Segment } from './segment.ts';
-
-const read = promisify(readFd);
-
-/** 96-byte records of the shortest segments in use, 0.5 s, fill an hour with far less than this. */
-const largestIndex = 16 * 1024 * 1024;
 
 interface Entry {
   readonly size: bigint;
   readonly mtimeNs: bigint;
   readonly inode: bigint;
-  readonly segments: Promise<readonly Segment[]>;
+  readonly reading: Promise<IndexReading>;
   /** 0 until read. */
   weight: number;
 }
-
-const readSegments = async (fd: number, size: number, hour: number, reelBytes: number): Promise<readonly Segment[]> => {
-  if (size > largestIndex)
-    throw new ReelError('archive-damaged', {
-      expected: `an index of at most ${largestIndex} bytes`,
-      got: `${size} bytes`,
-    });
-  const bytes = Buffer.alloc(size);
-  let filled = 0;
-  while (filled < size) {
-    const { bytesRead } = await read(fd, bytes, filled, size - filled, filled);
-    if (bytesRead === 0) break; // cut by a recovery since the stat: what is there still decodes
-    filled += bytesRead;
-  }
-  return decodeSegments(bytes.subarray(0, filled), hour, reelBytes);
-};
 
 export class IndexCache {
   readonly #entries = new Map<string, Entry>();
@@ -65,24 +42,36 @@ export class IndexCache {
     if (known && known.size === stat.size && known.mtimeNs === stat.mtimeNs && known.inode === stat.ino) {
       this.#entries.delete(key);
       this.#entries.set(key, known);
-      return known.segments;
+      return (await known.reading).segments;
     }
     this.forget(key);
-    const segments = readSegments(fd, Number(stat.size), hour, reelBytes());
-    const entry: Entry = { size: stat.size, mtimeNs: stat.mtimeNs, inode: stat.ino, segments, weight: 0 };
+    const grown = known !== undefined && known.inode === stat.ino && known.size < stat.size;
+    const reading = this.#read(fd, Number(stat.size), hour, reelBytes(), grown ? known.reading : undefined);
+    const entry: Entry = { size: stat.size, mtimeNs: stat.mtimeNs, inode: stat.ino, reading, weight: 0 };
     this.#entries.set(key, entry);
     try {
-      const found = await segments;
+      const { segments } = await reading;
       if (this.#entries.get(key) === entry) {
-        entry.weight = found.length;
+        entry.weight = segments.length;
         this.#weight += entry.weight;
         this.#shrink();
       }
-      return found;
+      return segments;
     } catch (error) {
       if (this.#entries.get(key) === entry) this.forget(key);
       throw error;
     }
+  }
+
+  async #read(
+    fd: number,
+    size: number,
+    hour: number,
+    reelBytes: number,
+    former: Promise<IndexReading> | undefined,
+  ): Promise<IndexReading> {
+    // A former reading that failed was its own caller's affair.
+    return readIndex(fd, size, hour, reelBytes, await former?.catch(() => undefined));
   }
 
   forget(key: string): void {

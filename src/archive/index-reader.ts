@@ -1,0 +1,86 @@
+/** Reads an index file that may have grown since it was read before. */
+import { read as readFd } from 'node:fs';
+import { promisify } from 'node:util';
+import { ReelError } from '../errors.ts';
+import { decodeSegments } from './index-file.ts';
+import type { Segment } from './segment.ts';
+
+const read = promisify(readFd);
+
+/** Of the header, and of a record. */
+const slotBytes = 96;
+
+/** 96-byte records of the shortest segments in use, 0.5 s, fill an hour with far less than this. */
+const largestIndex = 16 * 1024 * 1024;
+
+/** What a reading found, and by what the next one knows that the file has only grown. */
+export interface IndexReading {
+  readonly segments: readonly Segment[];
+  readonly header: Buffer;
+  /** The bytes of the last segment's record; `undefined` where the next reading must start over. */
+  readonly lastRecord: Buffer | undefined;
+}
+
+/** The bytes from `start` to `end`, or fewer where the file was cut meanwhile. */
+const readPart = async (fd: number, start: number, end: number): Promise<Buffer> => {
+  const bytes = Buffer.alloc(end - start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const { bytesRead } = await read(fd, bytes, filled, bytes.length - filled, start + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return bytes.subarray(0, filled);
+};
+
+/** Copies what it keeps, so that no small slice holds the whole file's memory. */
+const reading = (segments: readonly Segment[], header: Buffer, slots: Buffer, firstSlot: number): IndexReading => {
+  const last = segments.length;
+  // Record n is number n of the reel. Where one in the middle does not hold, recovery may put it there again: then all is read anew.
+  const whole = last > 0 && segments.at(-1)?.sequence === last - 1;
+  const at = (last - firstSlot) * slotBytes;
+  return {
+    segments,
+    header: Buffer.from(header),
+    lastRecord: whole ? Buffer.from(slots.subarray(at, at + slotBytes)) : undefined,
+  };
+};
+
+/** Undefined where the file is not the one that was read before, with records added. */
+const readOn = async (
+  fd: number,
+  size: number,
+  hour: number,
+  reelBytes: number,
+  { segments, header, lastRecord }: IndexReading,
+): Promise<IndexReading | undefined> => {
+  if (lastRecord === undefined) return undefined;
+  const known = segments.length;
+  const slots = await readPart(fd, known * slotBytes, size);
+  if (!slots.subarray(0, slotBytes).equals(lastRecord)) return undefined;
+  if (!(await readPart(fd, 0, slotBytes)).equals(header)) return undefined;
+  const [, ...added] = decodeSegments(Buffer.concat([header, slots]), hour, reelBytes);
+  return reading([...segments, ...added], header, slots, known);
+};
+
+/**
+ * The segments of the index open as `fd`, `size` bytes long, of a reel of `reelBytes`. With `former`, a reading of the same inode when it was
+ * shorter, only what was added is read, if header and last record are still the same. `archive-damaged` where the header does not hold.
+ */
+export const readIndex = async (
+  fd: number,
+  size: number,
+  hour: number,
+  reelBytes: number,
+  former?: IndexReading,
+): Promise<IndexReading> => {
+  if (size > largestIndex)
+    throw new ReelError('archive-damaged', {
+      expected: `an index of at most ${largestIndex} bytes`,
+      got: `${size} bytes`,
+    });
+  const grown = former === undefined ? undefined : await readOn(fd, size, hour, reelBytes, former);
+  if (grown !== undefined) return grown;
+  const bytes = await readPart(fd, 0, size);
+  return reading(decodeSegments(bytes, hour, reelBytes), bytes.subarray(0, slotBytes), bytes, 0);
+};
