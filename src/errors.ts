@@ -39,6 +39,7 @@ export const errorTable = {
   unauthorized: row('sign in first', 'denied', 401, 3, false),
   'too-many-attempts': row('too many failed sign-ins from this address', 'denied', 429, 3, true),
   'too-many-tickets': row('too many publish tickets are unused', 'exhausted', 429, 7, true),
+  'too-many-listeners': row('too many clients listen to events', 'exhausted', 429, 7, true),
   'media-type': row('the media type of the request body is not one this route takes', 'invalid', 415, 2, false),
   forbidden: row('not allowed for this account', 'denied', 403, 3, false),
   // datapath

@@ -41,23 +41,42 @@ export class AdminClient {
     return this.#call('POST', url, secret);
   }
 
+  /** The body as it comes, for answers that do not end by themselves. */
+  async stream(url: string, headers: http.OutgoingHttpHeaders = {}): Promise<http.IncomingMessage> {
+    const answer = await this.#send('GET', url, headers);
+    if ((answer.statusCode ?? 500) < 400) return answer;
+    return refuse(answer, parse((await buffer(answer)).toString('utf8')));
+  }
+
   async #call<T>(method: string, url: string, secret?: Buffer): Promise<T> {
     const headers =
       secret === undefined ? {} : { 'content-type': 'application/octet-stream', 'content-length': secret.length };
+    const answer = await this.#send(method, url, headers, secret);
+    const body = parse((await buffer(answer)).toString('utf8'));
+    return (answer.statusCode ?? 500) < 400 ? (body as T) : refuse(answer, body);
+  }
+
+  #send(
+    method: string,
+    url: string,
+    headers: http.OutgoingHttpHeaders,
+    secret?: Buffer,
+  ): Promise<http.IncomingMessage> {
     const request = http.request({ socketPath: this.#socket, method, path: `/api/v1${url}`, headers, agent: false });
-    const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       request.once('response', resolve);
       request.once('error', (error) => reject(unreachable(this.#socket, error)));
       request.end(secret);
     });
-    const text = (await buffer(answer)).toString('utf8');
-    const body = parse(text);
-    if ((answer.statusCode ?? 500) < 400) return body as T;
-    const { error } = (body ?? {}) as { error?: WireError };
-    if (error !== undefined) throw errorFromWire(error);
-    throw new ReelError('internal', { expected: 'an answer of the service', got: `status ${answer.statusCode ?? 0}` });
   }
 }
+
+/** Throws what the service threw. */
+const refuse = (answer: http.IncomingMessage, body: unknown): never => {
+  const { error } = (body ?? {}) as { error?: WireError };
+  if (error !== undefined) throw errorFromWire(error);
+  throw new ReelError('internal', { expected: 'an answer of the service', got: `status ${answer.statusCode ?? 0}` });
+};
 
 const parse = (text: string): unknown => {
   try {

@@ -1,5 +1,6 @@
 /** The command line. Verbs are one file each; exit codes are those of the error table. */
 import { Command } from 'commander';
+import { events } from './events.ts';
 import { report } from './output.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -28,6 +29,7 @@ Examples:
 
 serve(program);
 status(program);
+events(program);
 const volume = program.command('volume').description('make, open, lock and list volumes');
 for (const verb of [volumeCreate, volumeOpen, volumeLock, volumeList]) verb(volume);
 const stream = program.command('stream').description('look at streams');

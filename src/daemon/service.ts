@@ -7,6 +7,7 @@ import { loadAdmin } from '../auth/admin-store.ts';
 import { BasicAuth } from '../auth/basic.ts';
 import { TicketOffice } from '../auth/tickets.ts';
 import type { Settings } from '../config/settings.ts';
+import { EventBus } from '../events/bus.ts';
 import { HelperClient } from '../helper/client.ts';
 import { buildApp } from '../http/app.ts';
 import { Listeners } from '../http/listeners.ts';
@@ -17,6 +18,7 @@ import { playbackPlugin } from '../playback/plugin.ts';
 import { Recorder } from '../recorder/recorder.ts';
 import { loadCertificate } from '../tls/store.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
+import { streamEvents, volumeEvents } from './event-sources.ts';
 import { partsHealth } from './parts-health.ts';
 
 export interface ServiceParams {
@@ -40,6 +42,7 @@ export class Service {
   readonly #helper: HelperClient;
   readonly #volumes: VolumeManager;
   readonly #recorder: Recorder;
+  readonly #events: EventBus;
   #app: FastifyInstance | undefined;
   #listeners: Listeners | undefined;
   #closing: Promise<void> | undefined;
@@ -47,6 +50,7 @@ export class Service {
   constructor(params: ServiceParams) {
     this.#params = params;
     const { settings, log, now } = params;
+    this.#events = new EventBus({ now, log });
     this.#helper = new HelperClient({ socketPath: path.join(settings.runtime, 'helper.sock') });
     this.#volumes = new VolumeManager({ stateDirectory: settings.state, helper: this.#helper, log, now });
     this.#recorder = new Recorder({
@@ -69,6 +73,8 @@ export class Service {
     const certificate = await loadCertificate({ state: settings.state, hostname: os.hostname(), now });
     if (certificate.made) log.info({ fingerprint: certificate.fingerprint }, 'made a new certificate');
     await this.#recorder.start();
+    streamEvents(this.#recorder, this.#events);
+    this.#volumes.use(volumeEvents(this.#events));
     this.#volumes.use({
       onOpen: async (volume) => {
         await this.#recorder.attachVolume(volume);
@@ -84,6 +90,7 @@ export class Service {
       tickets: new TicketOffice({ now }),
       volumes: this.#volumesPart(),
       streams: this.#streamsPart(),
+      events: { bus: this.#events },
       health: partsHealth({
         helper: this.#helper,
         volumes: this.#volumes,
@@ -120,6 +127,8 @@ export class Service {
   async #close(): Promise<void> {
     const listenersClosed = this.#listeners?.close();
     await this.#recorder.close();
+    // After the last sessions, whose ends are told; before the listeners, which wait for the streams of events.
+    this.#events.close();
     await listenersClosed;
     await this.#app?.close();
     await this.#volumes.close();

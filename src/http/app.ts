@@ -8,6 +8,7 @@ import type { TicketOffice } from '../auth/tickets.ts';
 import { type Access, guard } from './access.ts';
 import { limitBodyTime } from './body-deadline.ts';
 import { errorSchema, handleErrors, refuseBadUrl } from './error-handler.ts';
+import { type EventsPart, eventRoutes } from './events.ts';
 import { healthRoutes, type PartsHealth } from './health.ts';
 import { type StreamsPart, streamRoutes } from './streams.ts';
 import { type VolumesPart, volumeRoutes } from './volumes.ts';
@@ -18,6 +19,7 @@ export interface AppParams {
   readonly tickets: TicketOffice;
   readonly volumes: VolumesPart;
   readonly streams: StreamsPart;
+  readonly events: EventsPart;
   readonly health: PartsHealth;
   readonly ingest: FastifyPluginAsync;
   readonly playback: FastifyPluginAsync;
@@ -83,6 +85,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     });
     await scope.register(volumeRoutes, { volumes: params.volumes });
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
+    await scope.register(eventRoutes, { events: params.events });
     await scope.register(healthRoutes, { health: params.health });
   };
   await app.register(api, { prefix: apiPrefix });

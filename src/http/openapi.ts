@@ -7,6 +7,7 @@ import { BasicAuth } from '../auth/basic.ts';
 import { hashPassword } from '../auth/password.ts';
 import { TicketOffice } from '../auth/tickets.ts';
 import { ReelError } from '../errors.ts';
+import { EventBus } from '../events/bus.ts';
 import { buildApp } from './app.ts';
 
 export const openapiFile = path.resolve(import.meta.dirname, '../../docs/openapi.json');
@@ -26,6 +27,7 @@ export const describeApi = async (): Promise<string> => {
     tickets: new TicketOffice({ now }),
     volumes: { list: absent, get: absent, create: absent, open: absent, lock: absent },
     streams: { list: absent, get: absent, put: absent, delete: absent },
+    events: { bus: new EventBus({ now, log: pino({ level: 'silent' }) }) },
     health: absent,
     ingest: noRoutes,
     playback: noRoutes,

@@ -236,7 +236,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     this.#sessions.set(id, session);
     this.#failures.delete(name);
     log.info({ stream: name, volume, publisher }, 'recording began');
-    this.emit('start', name, publisher);
+    this.emit('start', name, publisher, volume);
     return session;
   }
 
@@ -249,7 +249,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     if (clean) this.#volumes.archive(volume)?.showAll(stream);
     if (failure !== undefined) this.#failures.set(stream, failure);
     this.#params.log.info({ stream, ...session.status(), failure: failure?.code }, 'recording ended');
-    this.emit('end', stream, failure);
+    this.emit('end', stream, failure, session);
   }
 
   #letGo(name: string, reason: (stream: string) => ReelError): Promise<void> {

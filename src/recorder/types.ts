@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Segment } from '../archive/segment.ts';
 import type { ReelError } from '../errors.ts';
 import type { StreamDefaults } from './declared-streams.ts';
-import type { SessionStatus } from './session.ts';
+import type { RecordingSession, SessionStatus } from './session.ts';
 import type { StreamSettings } from './stream-registry.ts';
 
 export interface RecorderParams {
@@ -24,9 +24,9 @@ export interface RecorderParams {
 }
 
 export interface RecorderEvents {
-  start: [stream: string, publisher: string];
+  start: [stream: string, publisher: string, volume: string];
   durable: [stream: string, segments: readonly Segment[]];
-  end: [stream: string, failure: ReelError | undefined];
+  end: [stream: string, failure: ReelError | undefined, session: RecordingSession];
 }
 
 export interface StreamView extends StreamSettings {

@@ -6,6 +6,7 @@ import { BasicAuth } from '../../src/auth/basic.ts';
 import { hashPassword } from '../../src/auth/password.ts';
 import { TicketOffice } from '../../src/auth/tickets.ts';
 import { ReelError } from '../../src/errors.ts';
+import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
 import type { StreamView } from '../../src/http/streams.ts';
 import type { CreateOptions, VolumesPart, VolumeView } from '../../src/http/volumes.ts';
@@ -101,6 +102,7 @@ export const standIn = async (changes: { volumes?: Partial<VolumesPart>; attempt
       throw new Error('ENOENT /srv/secret-place/file');
     });
   };
+  const bus = new EventBus({ now: Date.now, log: pino({ level: 'silent' }), keep: 100 });
   const lines: string[] = [];
   const local = new WeakSet<object>();
   const app = await buildApp({
@@ -117,10 +119,11 @@ export const standIn = async (changes: { volumes?: Partial<VolumesPart>; attempt
     tickets: new TicketOffice({ now: Date.now }),
     volumes,
     streams,
+    events: { bus, heartbeatMs: 20, maxBytes: 64 * 1024 },
     health: async () => ({ helper: { up: true, details: { pid: 4711 } }, writer: { up: false, details: {} } }),
     ingest,
     playback,
     local,
   });
-  return { app, seen, lines, local };
+  return { app, seen, lines, local, bus };
 };
