@@ -39,6 +39,13 @@ Container::Container(const std::string& path, bool readOnly) : isReadOnly(readOn
   refuseLoops();
 }
 
+int Container::currentSize(uint64_t& bytes) const {
+  struct stat now;
+  if (fstat(file.get(), &now) != 0) return errno;
+  bytes = static_cast<uint64_t>(now.st_size);
+  return 0;
+}
+
 // dm-crypt reaches a file through a loop device, so a loop over this file means that the kernel engine (or somebody) has it.
 void Container::refuseLoops() const {
   std::error_code ignored;

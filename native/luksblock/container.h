@@ -19,7 +19,10 @@ class Container {
   Container(const std::string& path, bool readOnly);
 
   int fd() const { return file.get(); }
+  /** Bytes when it was opened. */
   uint64_t size() const { return static_cast<uint64_t>(info.st_size); }
+  /** Bytes now. 0 or an errno. */
+  int currentSize(uint64_t& bytes) const;
   bool readOnly() const { return isReadOnly; }
 
  private:

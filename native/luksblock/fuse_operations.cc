@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "luksblock/server.h"
 
@@ -15,8 +16,11 @@ namespace {
 
 constexpr fuse_ino_t kPlain = 2;
 constexpr fuse_ino_t kStatus = 3;
-// Nothing but this process changes the attributes, and nothing does.
+constexpr fuse_ino_t kControl = 4;
+// Only the size of the payload ever changes; a loop device that is told to look again must not get an old one from the kernel.
 constexpr double kForever = 86400.0 * 365;
+constexpr double kNever = 0;
+double validity(fuse_ino_t inode) { return inode == kPlain ? kNever : kForever; }
 constexpr unsigned kMaxBackground = 128;
 
 Service& serviceOf(fuse_req_t request) { return *static_cast<Service*>(fuse_req_userdata(request)); }
@@ -33,11 +37,14 @@ bool attributes(const Service& service, fuse_ino_t inode, struct stat& out) {
       return true;
     case kPlain:
       out.st_mode = S_IFREG | (service.readOnly ? 0400 : 0600);
-      out.st_size = static_cast<off_t>(service.layout.size);
-      out.st_blocks = static_cast<blkcnt_t>(service.layout.size / 512);
+      out.st_size = static_cast<off_t>(service.plane.size());
+      out.st_blocks = static_cast<blkcnt_t>(out.st_size / 512);
       return true;
     case kStatus:
       out.st_mode = S_IFREG | 0400;
+      return true;
+    case kControl:
+      out.st_mode = S_IFREG | 0200;
       return true;
     default: return false;
   }
@@ -58,19 +65,20 @@ void lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   fuse_entry_param entry{};
   if (parent == FUSE_ROOT_ID && std::strcmp(name, "plain") == 0) entry.ino = kPlain;
   if (parent == FUSE_ROOT_ID && std::strcmp(name, "status") == 0) entry.ino = kStatus;
+  if (parent == FUSE_ROOT_ID && std::strcmp(name, "control") == 0) entry.ino = kControl;
   if (entry.ino == 0) {
     fuse_reply_err(request, ENOENT);
     return;
   }
   attributes(serviceOf(request), entry.ino, entry.attr);
-  entry.attr_timeout = kForever;
+  entry.attr_timeout = validity(entry.ino);
   entry.entry_timeout = kForever;
   fuse_reply_entry(request, &entry);
 }
 
 void getAttributes(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
   struct stat info;
-  if (attributes(serviceOf(request), inode, info)) fuse_reply_attr(request, &info, kForever);
+  if (attributes(serviceOf(request), inode, info)) fuse_reply_attr(request, &info, validity(inode));
   else fuse_reply_err(request, ENOENT);
 }
 
@@ -81,7 +89,7 @@ void readDirectory(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fu
   static const struct {
     const char* name;
     fuse_ino_t inode;
-  } entries[] = {{".", FUSE_ROOT_ID}, {"..", FUSE_ROOT_ID}, {"plain", kPlain}, {"status", kStatus}};
+  } entries[] = {{".", FUSE_ROOT_ID}, {"..", FUSE_ROOT_ID}, {"plain", kPlain}, {"status", kStatus}, {"control", kControl}};
   char buffer[512];
   size = std::min(size, sizeof buffer);
   size_t used = 0;
@@ -97,16 +105,18 @@ void readDirectory(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fu
 
 void openFile(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   Service& service = serviceOf(request);
-  const bool writing = (file->flags & O_ACCMODE) != O_RDONLY;
-  if (inode != kPlain && inode != kStatus) return void(fuse_reply_err(request, EISDIR));
+  const int access = file->flags & O_ACCMODE;
+  const bool writing = access != O_RDONLY;
+  if (inode != kPlain && inode != kStatus && inode != kControl) return void(fuse_reply_err(request, EISDIR));
   if (writing && service.readOnly) return void(fuse_reply_err(request, EROFS));
-  if (writing && inode == kStatus) return void(fuse_reply_err(request, EACCES));
+  if ((inode == kStatus && writing) || (inode == kControl && access != O_WRONLY)) return void(fuse_reply_err(request, EACCES));
   // Every read and write reaches this process: the kernel keeps no plaintext pages of this file.
   file->direct_io = 1;
   // The text is taken once an open, so that a reader gets one whole line; `releaseFile` frees it.
   if (inode == kStatus)
     file->fh = reinterpret_cast<uint64_t>(new std::string(
-        statusLine(service.layout, service.readOnly, service.plane.mode(), service.hardening, service.counters)));
+        statusLine({service.layout, service.plane.size(), service.readOnly, service.plane.mode(), service.hardening,
+                    service.counters, service.growth.refusal()})));
   if (fuse_reply_open(request, file) != 0 && inode == kStatus) delete reinterpret_cast<std::string*>(file->fh);
 }
 
@@ -140,7 +150,17 @@ void readFile(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset, f
   fuse_reply_buf(request, reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-void writeFile(fuse_req_t request, fuse_ino_t, const char* bytes, size_t size, off_t offset, fuse_file_info*) {
+// One command: "grow". Answered when it is done, so the writer's error is the command's.
+void command(fuse_req_t request, const char* bytes, size_t size) {
+  std::string_view word(bytes, size);
+  if (word.ends_with('\n')) word.remove_suffix(1);
+  const int error = word == "grow" ? serviceOf(request).growth.grow() : EINVAL;
+  if (error != 0) fuse_reply_err(request, error);
+  else fuse_reply_write(request, size);
+}
+
+void writeFile(fuse_req_t request, fuse_ino_t inode, const char* bytes, size_t size, off_t offset, fuse_file_info*) {
+  if (inode == kControl) return command(request, bytes, size);
   Service& service = serviceOf(request);
   const std::span<const uint8_t> data(reinterpret_cast<const uint8_t*>(bytes), size);
   if (const int error = service.plane.write(service.workers.mine(), static_cast<uint64_t>(offset), data))

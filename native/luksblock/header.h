@@ -18,6 +18,7 @@ struct Layout {
   uint64_t ivTweak = 0;  // added to the IV of every sector
   uint32_t sectorSize = 512;
   uint32_t keyBits = 0;
+  bool fixedSize = false;  // the header says the size; else the payload reaches to the container's end
 };
 
 struct OpenedHeader {

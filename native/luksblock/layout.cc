@@ -102,12 +102,12 @@ void checkSize(Layout& layout, uint64_t containerSize, uint64_t fixedSize) {
   const uint32_t sector = layout.sectorSize;
   if (sector != 512 && sector != 1024 && sector != 2048 && sector != 4096)
     throw Refusal(Code::unknownRequirement, "a sector size of 512, 1024, 2048 or 4096", std::to_string(sector));
-  // A loop device over the file ends at its last whole 512 bytes; the same rule here gives the size dm-crypt would see.
-  const uint64_t room = containerSize - containerSize % 512;
+  const uint64_t room = usableSize(containerSize);
   if (layout.offset % 512 != 0 || layout.offset >= room)
     throw Refusal(Code::unalignedSize, "a container longer than its payload offset " + std::to_string(layout.offset),
                   std::to_string(containerSize) + " bytes");
-  layout.size = fixedSize == 0 ? room - layout.offset : fixedSize;
+  layout.fixedSize = fixedSize != 0;
+  layout.size = layout.fixedSize ? fixedSize : room - layout.offset;
   if (layout.size % sector != 0)
     throw Refusal(Code::unalignedSize, "a payload of whole " + std::to_string(sector) + "-byte sectors",
                   std::to_string(layout.size) + " bytes");

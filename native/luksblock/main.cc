@@ -16,6 +16,7 @@
 
 #include "luksblock/container.h"
 #include "luksblock/daemonize.h"
+#include "luksblock/growth.h"
 #include "luksblock/hardening.h"
 #include "luksblock/header.h"
 #include "luksblock/options.h"
@@ -84,7 +85,8 @@ int run(int argc, char** argv) {
   Workers workers(layout, header->volumeKey, plane.mode().unit, workerCount(), counters);
   header.reset();  // from here on the volume key is in the workers' cipher contexts only
 
-  Service service{plane, workers, counters, layout, hardening, options.readOnly};
+  Growth growth(container, layout, plane);
+  Service service{plane, growth, workers, counters, layout, hardening, options.readOnly};
   serve(service, options.mount, [&] {
     printLine(readyLine(layout));
     background.announceReady();

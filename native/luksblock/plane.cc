@@ -86,11 +86,12 @@ int Plane::writeUnits(uint64_t offset, size_t length, const uint8_t* from) {
 }
 
 int Plane::read(Worker& worker, uint64_t offset, size_t length, std::span<const uint8_t>& out) {
-  if (offset >= payloadSize) {
+  const uint64_t payload = size();
+  if (offset >= payload) {
     out = {};
     return 0;
   }
-  length = static_cast<size_t>(std::min<uint64_t>(length, payloadSize - offset));
+  length = static_cast<size_t>(std::min<uint64_t>(length, payload - offset));
   if (length > kMaxRequest) return EIO;
   const uint64_t begin = offset - offset % io.unit;
   const uint64_t end = (offset + length + io.unit - 1) / io.unit * io.unit;
@@ -115,7 +116,8 @@ int Plane::modifyUnits(Worker& worker, uint64_t begin, uint64_t end, uint64_t of
 int Plane::write(Worker& worker, uint64_t offset, std::span<const uint8_t> bytes) {
   if (bytes.empty()) return 0;
   if (bytes.size() > kMaxRequest) return EIO;
-  if (offset >= payloadSize || bytes.size() > payloadSize - offset) return ENOSPC;
+  const uint64_t payload = size();
+  if (offset >= payload || bytes.size() > payload - offset) return ENOSPC;
   const uint64_t begin = offset - offset % io.unit;
   const uint64_t end = (offset + bytes.size() + io.unit - 1) / io.unit * io.unit;
   const bool whole = begin == offset && end == offset + bytes.size();

@@ -50,7 +50,9 @@ class Plane {
   int sync();
 
   const IoMode& mode() const { return io; }
-  uint64_t size() const { return payloadSize; }
+  uint64_t size() const { return payloadSize.load(std::memory_order_acquire); }
+  /** Serves the payload up to `size` from the next request on; `size` is whole units and not less than before. */
+  void extend(uint64_t size) { payloadSize.store(size, std::memory_order_release); }
 
  private:
   int readUnits(Worker& worker, uint64_t offset, size_t length, uint8_t* to);
@@ -59,7 +61,7 @@ class Plane {
 
   const int fd;
   const uint64_t payloadOffset;
-  const uint64_t payloadSize;
+  std::atomic<uint64_t> payloadSize;  // grows while requests run: each looks once
   IoMode io;
   WriteRanges ranges;
   std::atomic<int> stickyError{0};

@@ -2,6 +2,7 @@
 #include <functional>
 #include <string>
 
+#include "luksblock/growth.h"
 #include "luksblock/plane.h"
 #include "luksblock/status.h"
 #include "luksblock/workers.h"
@@ -11,6 +12,7 @@ namespace reelvault::luksblock {
 /** What the FUSE handlers work with; outlives the session. */
 struct Service {
   Plane& plane;
+  Growth& growth;
   Workers& workers;
   Counters& counters;
   const Layout& layout;

@@ -9,14 +9,14 @@
 namespace reelvault::luksblock {
 namespace {
 
-void describe(JsonObject& line, const Layout& layout) {
+void describe(JsonObject& line, const Layout& layout, uint64_t size) {
   line.set("pid", static_cast<int>(getpid()));
   line.set("uuid", layout.uuid);
   line.set("type", layout.type);
   line.set("cipher", layout.cipher);
   line.set("keyBits", static_cast<uint64_t>(layout.keyBits));
   line.set("sectorSize", static_cast<uint64_t>(layout.sectorSize));
-  line.set("size", layout.size);
+  line.set("size", size);
   line.set("header", layout.header);
 }
 
@@ -40,12 +40,15 @@ JsonObject errorsOf(const Counters& counters) {
   return errors;
 }
 
-JsonObject refusalsOf(const IoMode& mode, const Hardening& hardening) {
+JsonObject refusalsOf(const StatusFacts& facts) {
+  const IoMode& mode = facts.mode;
+  const Hardening& hardening = facts.hardening;
   JsonObject refused;
   if (!mode.direct) refused.set("directIo", mode.reason);
   if (!hardening.ioFlusherRefused.empty()) refused.set("ioFlusher", hardening.ioFlusherRefused);
   if (!hardening.memoryLockRefused.empty()) refused.set("memoryLocked", hardening.memoryLockRefused);
   if (!hardening.oomScoreRefused.empty()) refused.set("oomScore", hardening.oomScoreRefused);
+  if (!facts.growRefused.empty()) refused.set("grow", facts.growRefused);
   return refused;
 }
 
@@ -54,13 +57,14 @@ JsonObject refusalsOf(const IoMode& mode, const Hardening& hardening) {
 std::string readyLine(const Layout& layout) {
   JsonObject line;
   line.set("ready", true);
-  describe(line, layout);
+  describe(line, layout, layout.size);
   return line.text();
 }
 
-std::string statusLine(const Layout& layout, bool readOnly, const IoMode& mode, const Hardening& hardening, const Counters& counters) {
+std::string statusLine(const StatusFacts& facts) {
+  const auto& [layout, size, readOnly, mode, hardening, counters, growRefused] = facts;
   JsonObject line;
-  describe(line, layout);
+  describe(line, layout, size);
   line.set("readOnly", readOnly);
   line.set("directIo", mode.direct);
   line.set("unit", static_cast<uint64_t>(mode.unit));
@@ -68,7 +72,7 @@ std::string statusLine(const Layout& layout, bool readOnly, const IoMode& mode, 
   line.set("ioFlusher", hardening.ioFlusherRefused.empty() && counters.threadsWithoutFlusher.load() == 0);
   line.set("memoryLocked", hardening.memoryLockRefused.empty());
   line.set("dumpable", hardening.dumpable);
-  line.set("refused", refusalsOf(mode, hardening));
+  line.set("refused", refusalsOf(facts));
   line.set("requests", requestsOf(counters));
   line.set("errors", errorsOf(counters));
   return line.text() + "\n";

@@ -20,7 +20,18 @@ struct Counters {
 
 /** The line printed when the plane is ready. */
 std::string readyLine(const Layout& layout);
+/** What of a plane the `status` file tells. */
+struct StatusFacts {
+  const Layout& layout;
+  uint64_t size;  // of the payload now, bytes
+  bool readOnly;
+  const IoMode& mode;
+  const Hardening& hardening;
+  const Counters& counters;
+  std::string growRefused;  // why the payload cannot or did not grow, or ""
+};
+
 /** The content of the `status` file: one line of JSON. */
-std::string statusLine(const Layout& layout, bool readOnly, const IoMode& mode, const Hardening& hardening, const Counters& counters);
+std::string statusLine(const StatusFacts& facts);
 
 }  // namespace reelvault::luksblock

@@ -94,7 +94,7 @@ test('what a block device has not is refused', async () => {
   await luks2(container, key, 20 * MiB, ['--sector-size', '4096']);
   const served = await serve(stack, container, key);
   const size = served.ready.size;
-  assert.deepEqual((await readdir(served.mount)).sort(), ['plain', 'status']);
+  assert.deepEqual((await readdir(served.mount)).sort(), ['control', 'plain', 'status']);
   assert.equal((await stat(served.plain)).size, size);
   await assert.rejects(truncate(served.plain, 0), code('EPERM'));
   await assert.rejects(truncate(served.plain, size + 4096), code('EPERM'));

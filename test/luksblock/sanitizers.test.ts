@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { glob, mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { glob, mkdir, open, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { damage, luks2, MiB } from './containers.ts';
@@ -44,6 +44,20 @@ const hammer = async (plain: string): Promise<void> => {
   await Promise.all([0, 1, 2, 3].map(worker));
 };
 
+/** Makes the container longer while it is used; right after each command the new end takes writes. */
+const growOften = async (container: string, mount: string): Promise<void> => {
+  const plain = await open(path.join(mount, 'plain'), 'r+');
+  for (let step = 0; step < 32; step += 1) {
+    const { size } = await plain.stat();
+    await truncate(container, (await stat(container)).size + MiB);
+    await writeFile(path.join(mount, 'control'), 'grow\n');
+    assert.equal((await plain.stat()).size, size + MiB);
+    assert.equal((await plain.write(randomBytes(70_001), 0, 70_001, size - 35_000)).bytesWritten, 70_001);
+    await readFile(path.join(mount, 'status'));
+  }
+  await plain.close();
+};
+
 for (const sanitizers of ['address,undefined', 'thread'])
   test(`no report under -fsanitize=${sanitizers}`, { timeout: 120_000 }, async (t) => {
     const stack = new AsyncDisposableStack();
@@ -78,7 +92,7 @@ for (const sanitizers of ['address,undefined', 'thread'])
     child.stderr?.on('data', (bytes: Buffer) => (report += bytes.toString()));
     const ready = new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()));
     await Promise.race([ready, ended.then((code) => assert.fail(`ended with ${code}: ${report}`))]);
-    await hammer(file('mount/plain'));
+    await Promise.all([hammer(file('mount/plain')), growOften(file('container'), file('mount'))]);
     await readFile(file('mount/status'));
     await must('umount', [file('mount')]);
     assert.equal(await ended, 0, report);

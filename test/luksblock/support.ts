@@ -86,6 +86,7 @@ export interface Served {
 
 export interface Status {
   readonly pid: number;
+  readonly size: number;
   readonly readOnly: boolean;
   readonly directIo: boolean;
   readonly unit: number;
@@ -93,7 +94,7 @@ export interface Status {
   readonly ioFlusher: boolean;
   readonly memoryLocked: boolean;
   readonly dumpable: boolean;
-  readonly refused: Readonly<Partial<Record<'directIo' | 'ioFlusher' | 'memoryLocked' | 'oomScore', string>>>;
+  readonly refused: Readonly<Partial<Record<'directIo' | 'ioFlusher' | 'memoryLocked' | 'oomScore' | 'grow', string>>>;
   readonly requests: {
     readonly reads: number;
     readonly readBytes: number;
