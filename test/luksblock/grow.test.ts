@@ -93,10 +93,10 @@ test('writes go on while it grows, again and again', async () => {
   const written = 3 * 80 * 12_345;
   randomBytes(written).copy(truth);
   await writeAt(served.plain, truth.subarray(0, written), 0);
-  let ended = false;
+  const end = new AbortController();
   const writer = async (lane: number): Promise<void> => {
     const handle = await open(served.plain, 'r+');
-    for (let step = 0; !ended; step += 1) {
+    for (let step = 0; !end.signal.aborted; step += 1) {
       const bytes = randomBytes(12_345);
       const at = (lane + 3 * (step % 80)) * bytes.length;
       await handle.write(bytes, 0, bytes.length, at);
@@ -113,7 +113,7 @@ test('writes go on while it grows, again and again', async () => {
     await writeAt(served.plain, bytes, end);
     bytes.copy(truth, end);
   }
-  ended = true;
+  end.abort();
   await Promise.all(writers);
   const read = await readFile(served.plain);
   assert.equal(read.length, truth.length);
