@@ -52,6 +52,8 @@ const commandLines = async (): Promise<{ pid: number; line: string }[]> => {
   return Promise.all(pids.map(async (pid) => ({ pid, line: (await read(pid)).replaceAll('\0', ' ') })));
 };
 
+export const nothingLeft: Leftovers = { loops: [], mounts: [], processes: [] };
+
 export class Place {
   readonly root: string;
   readonly storage: string;
@@ -147,13 +149,26 @@ export const openRequest = (engine: EngineName, more: Partial<Requests['open']> 
   ...more,
 });
 
+/**
+ * In the virtual machine of test/vm, where every instruction is emulated and takes about ten times longer. A suite that runs one case after
+ * another takes a part of them there: `shorter(cases)`.
+ */
+export const emulated = process.env.REELVAULT_TEST_EMULATED === '1';
+
+/** All cases; under emulation every `step`-th and the last. What the others would prove there, they prove on the host with the other engine. */
+export const shorter = <T>(cases: readonly T[], step = 3): readonly T[] =>
+  emulated ? cases.filter((_, index) => index % step === 0 || index === cases.length - 1) : cases;
+
 const luks = new Luks();
 const engines: readonly Engine[] = [
   new UserspaceEngine({ program: luksblock, blocks: '/nowhere', luks }),
   new KernelEngine({ luks }),
 ];
 
-/** Declares the suite once for each engine. One that this machine cannot run counts as one skipped test that says why. */
+/**
+ * Declares the suite once for each engine. One that this machine cannot run counts as one skipped test that says why; test/vm/volume.test.ts
+ * runs every file of test/volume that calls this again, with the kernel engine, on a kernel that has it.
+ */
 export const describeEngines = async (title: string, declare: (engine: EngineName) => void): Promise<void> => {
   for (const engine of engines) {
     const probe = await engine.probe();
