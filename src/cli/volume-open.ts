@@ -8,6 +8,7 @@ import { secretFrom } from './secret.ts';
 interface Options extends GlobalOptions {
   readonly passphraseFile?: string;
   readonly ask?: boolean;
+  readonly readOnly?: boolean;
 }
 
 export const volumeOpen = (parent: Command): void => {
@@ -19,6 +20,7 @@ export const volumeOpen = (parent: Command): void => {
       'the passphrase is the bytes of this file, all of them, a newline too; - is standard input',
     )
     .option('--ask', 'ask for the passphrase')
+    .option('--read-only', 'write nothing at all: streams can be played from it and not recorded into it')
     .addHelpText(
       'after',
       `
@@ -27,14 +29,17 @@ Without either option the key file of the volume is used.
 Examples:
   reelvault volume open main
   reelvault volume open main --ask
+  reelvault volume open evidence --read-only
   reelvault volume open main --passphrase-file /dev/fd/3 3< secret`,
     )
     .action(async (name: string, _local: object, command: Command) => {
       const options = command.optsWithGlobals<Options>();
       const secret = await secretFrom(options);
       try {
-        const volume = await clientOf(options).post<VolumeView>(`/volumes/${encodeURIComponent(name)}/open`, secret);
-        print(options, volume, `${volume.name}: ${volume.state} at ${volume.mountPoint ?? '?'} (${volume.engine})`);
+        const url = `/volumes/${encodeURIComponent(name)}/open?readOnly=${options.readOnly === true}`;
+        const volume = await clientOf(options).post<VolumeView>(url, secret);
+        const how = volume.readOnly === true ? `${volume.state} read-only` : volume.state;
+        print(options, volume, `${volume.name}: ${how} at ${volume.mountPoint ?? '?'} (${volume.engine})`);
       } finally {
         secret?.fill(0);
       }

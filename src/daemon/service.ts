@@ -141,7 +141,7 @@ export class Service {
       get: async (name) => volumes.get(name),
       create: (name, options, passphrase) =>
         volumes.create({ name, ...options, ...(passphrase === undefined ? {} : { passphrase }) }),
-      open: (name, passphrase) => volumes.open(name, passphrase),
+      open: (name, options, passphrase) => volumes.open(name, passphrase, options),
       lock: (name, options) => volumes.lock(name, options),
     };
   }

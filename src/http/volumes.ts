@@ -23,6 +23,7 @@ export const volumeSchema = Type.Object(
     createdAt: Type.String(),
     device: nullable(Type.String({ description: 'what is mounted, while it is open' })),
     directIo: nullable(Type.Boolean()),
+    readOnly: nullable(Type.Boolean({ description: 'while it is open: nothing can be written into it' })),
     blockPid: nullable(Type.Integer({ description: 'process of the userspace engine' })),
     failure: nullable(Type.Object({ error: Type.Any(), nextStep: Type.String() })),
   },
@@ -42,7 +43,7 @@ export interface VolumesPart {
   list(): Promise<readonly VolumeView[]>;
   get(name: string): Promise<VolumeView>;
   create(name: string, options: CreateOptions, secret: Buffer | undefined): Promise<VolumeView>;
-  open(name: string, secret: Buffer | undefined): Promise<VolumeView>;
+  open(name: string, options: { readonly readOnly: boolean }, secret: Buffer | undefined): Promise<VolumeView>;
   lock(name: string, options: { readonly drain: boolean }): Promise<VolumeView>;
 }
 
@@ -54,6 +55,16 @@ const createQuery = Type.Object(
     type: Type.Enum(['luks1', 'luks2'], { default: 'luks2' }),
     engine: Type.Optional(Type.Enum(['kernel', 'userspace'], { description: 'default: the best one that works here' })),
     open: Type.Boolean({ default: true, description: 'leave it open' }),
+  },
+  { additionalProperties: false },
+);
+
+const openQuery = Type.Object(
+  {
+    readOnly: Type.Boolean({
+      default: false,
+      description: 'write nothing at all; streams can be played from it and not recorded into it',
+    }),
   },
   { additionalProperties: false },
 );
@@ -118,10 +129,11 @@ export const volumeRoutes: FastifyPluginAsyncTypebox<{ volumes: VolumesPart }> =
         tags,
         consumes,
         params: nameParams,
+        querystring: openQuery,
         response: answer,
       },
     },
-    (request) => volumes.open(request.params.name, secretOf(request)),
+    (request) => volumes.open(request.params.name, { readOnly: request.query.readOnly }, secretOf(request)),
   );
 
   app.post(

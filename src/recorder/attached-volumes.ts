@@ -12,15 +12,21 @@ export interface AttachedVolume {
   readonly name: string;
   /** The container's, as text. */
   readonly uuid: string;
+  /** Played from, never recorded into. */
+  readonly readOnly?: boolean;
   readonly jail: VolumeFiles;
 }
 
 export interface Attached {
   readonly archive: VolumeArchive;
-  readonly writerId: number;
+  /** Its place in the native writer; none for a volume that is open read-only. */
+  readonly writerId: number | undefined;
   /** Set when a drain has begun: new publishers are refused from then on. */
   drained?: Promise<void>;
 }
+
+/** An attached volume that takes recordings. */
+export type Recordable = Attached & { readonly writerId: number };
 
 const uuidBytes = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex');
 
@@ -38,11 +44,17 @@ export class AttachedVolumes {
     return [...this.#volumes.keys()];
   }
 
+  /** Those that can be recorded into. */
+  get writable(): string[] {
+    return [...this.#volumes].filter(([, { writerId }]) => writerId !== undefined).map(([name]) => name);
+  }
+
   /** As `Recorder.attachVolume`. */
-  async attach({ name, uuid, jail }: AttachedVolume): Promise<RecoveredReel[]> {
+  async attach({ name, uuid, jail, readOnly = false }: AttachedVolume): Promise<RecoveredReel[]> {
     if (this.#volumes.has(name)) return [];
-    const { recovered, failed } = await recoverVolume(jail);
-    const writerId = this.#writer.addVolume(jail.fd, uuidBytes(uuid));
+    // A recovery writes. Without one the archive shows what the indexes say, which never name bytes that were not durable before.
+    const { recovered, failed } = readOnly ? { recovered: [], failed: [] } : await recoverVolume(jail);
+    const writerId = readOnly ? undefined : this.#writer.addVolume(jail.fd, uuidBytes(uuid));
     const log = this.#log;
     const archive = new VolumeArchive({
       files: jail,
@@ -72,6 +84,19 @@ export class AttachedVolumes {
     return attached;
   }
 
+  /** As `get`, and its place in the writer. `volume-state` for a volume that is open read-only, too. */
+  getWritable(name: string): Recordable {
+    const attached = this.get(name);
+    const { writerId } = attached;
+    if (writerId !== undefined) return Object.assign(attached, { writerId });
+    throw new ReelError('volume-state', {
+      expected: `the volume ${name} open for writing`,
+      got: 'open read-only',
+      hint: 'lock it and open it for writing, or record into another volume',
+      details: { volume: name },
+    });
+  }
+
   /** The archive of a volume, where it is attached. */
   archive(name: string): VolumeArchive | undefined {
     return this.#volumes.get(name)?.archive;
@@ -93,7 +118,7 @@ export class AttachedVolumes {
   async #drain(name: string, attached: Attached, endRecordings: () => Promise<void>): Promise<void> {
     await endRecordings();
     try {
-      await this.#writer.removeVolume(attached.writerId);
+      if (attached.writerId !== undefined) await this.#writer.removeVolume(attached.writerId);
     } finally {
       // Whatever the writer says, nothing of ours may keep the volume from being locked, or from being attached again.
       await attached.archive.close();

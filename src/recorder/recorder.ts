@@ -9,7 +9,7 @@ import { hourOf } from '../archive/reel.ts';
 import { endUs, type Segment } from '../archive/segment.ts';
 import { ReelError } from '../errors.ts';
 import { NativeWriter, type SegmentRecord, type WriterEvent } from '../native.ts';
-import { type Attached, type AttachedVolume, AttachedVolumes } from './attached-volumes.ts';
+import { type AttachedVolume, AttachedVolumes, type Recordable } from './attached-volumes.ts';
 import { DeclaredStreams, unknownStream } from './declared-streams.ts';
 import { RecordingSession } from './session.ts';
 import type { NumberAnchor, StreamSettings } from './stream-registry.ts';
@@ -50,7 +50,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     this.#writer = new NativeWriter(params.writer, (events) => this.#onEvents(events));
     this.#volumes = new AttachedVolumes({ writer: this.#writer, log: params.log });
     const { registry, defaults } = params;
-    this.#streams = new DeclaredStreams({ path: registry, defaults, volumesInUse: () => this.#volumes.names });
+    this.#streams = new DeclaredStreams({ path: registry, defaults, volumesInUse: () => this.#volumes.writable });
   }
 
   async start(): Promise<void> {
@@ -116,7 +116,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
         hint: 'stop it, or wait until it has stalled for long enough to be let go',
         details: { stream: name, publisher: taken.publisher },
       });
-    const attached = this.#volumes.get(settings.volume);
+    const attached = this.#volumes.getWritable(settings.volume);
     if (attached.drained !== undefined) throw this.#stopped(name);
     const session = this.#open(settings, publisher, attached);
     const place = { volume: settings.volume, publisher, session };
@@ -202,7 +202,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     });
   }
 
-  async #open(settings: StreamSettings, publisher: string, attached: Attached): Promise<RecordingSession> {
+  async #open(settings: StreamSettings, publisher: string, attached: Recordable): Promise<RecordingSession> {
     const { name, volume, segmentMs, evidence } = settings;
     const { archive, writerId } = attached;
     await this.#streams.registry.put(settings);

@@ -100,14 +100,14 @@ const make = (
       await makeMountPoint(paths.mountPoint);
       // 6 attach
       const container = await containerAt(context, paths.creating);
-      const { device } = await context.engines[request.engine].attach(container, key, header.sectorSize);
+      const { device } = await context.engines[request.engine].attach(container, key, header);
       if (device === null) throw new ReelError('internal', { expected: 'a device of a whole attachment', got: 'none' });
       undo.push('attached and mounted devices', () => tearDown(context, container, paths.mountPoint));
       reached(context, 'attached');
       // 7 filesystem
-      await makeFilesystem(device, size);
+      await makeFilesystem('ext4', { device, size });
       reached(context, 'filesystem');
-      await mountFilesystem(device, paths.mountPoint);
+      await mountFilesystem('ext4', device, paths.mountPoint, { readOnly: false });
       reached(context, 'mounted');
       // 8 identity
       await writeIdentity(paths.mountPoint, { layout: 1, uuid: container.uuid, name }, context.service);

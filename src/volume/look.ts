@@ -82,7 +82,8 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
   const mount = mountAt(await readMounts(), paths.mountPoint);
   const nothing = {
     ...{ name, container: paths.container, mountPoint: paths.mountPoint, uuid: null, type: null, size: null },
-    ...{ engine: null, device: null, directIo: null, blockPid: null, readOnly: null, problem: null },
+    ...{ engine: null, device: null, directIo: null, blockPid: null, access: null, readOnly: null },
+    problem: null,
     keyFile: (await exists(paths.key)) ? paths.key : null,
   };
   if (!(await exists(paths.container))) {
@@ -102,12 +103,14 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
     return { paths, container, attachments, mount, report: { ...known, state: 'locked' } };
   }
   const problem = await findProblem(name, container, attachments, mount, options.readBlock ?? false);
-  const { engine = null, device = null, directIo = null, blockPid = null } = attachments[0] ?? {};
+  const { engine = null, device = null, directIo = null, blockPid = null, readOnly = null } = attachments[0] ?? {};
+  const access = readOnly === null ? null : readOnly ? 'readOnly' : 'readWrite';
   const report: VolumeReport = {
     ...known,
-    ...{ engine, device, directIo, blockPid },
+    ...{ engine, device, directIo, blockPid, access },
     state: problem === undefined ? 'open' : 'stale',
-    readOnly: mount === undefined ? null : (readOnlyReason(mount) ?? null),
+    // what was attached read-only is meant to be so
+    readOnly: mount === undefined || access === 'readOnly' ? null : (readOnlyReason(mount) ?? null),
     problem: problem?.toJSON() ?? null,
   };
   return { paths, container, attachments, mount, report };

@@ -10,6 +10,7 @@ import { checkFilesystem, mountFilesystem } from './filesystem.ts';
 import { proveIdentity } from './identity.ts';
 import { readKeyFile } from './key-file.ts';
 import { lookAt } from './look.ts';
+import { openOtherwise } from './open-otherwise.ts';
 import { awaitOrphans } from './orphans.ts';
 import { tearDown } from './teardown.ts';
 import { withUndo } from './undo.ts';
@@ -27,7 +28,7 @@ export const openVolume = async (
   request: Requests['open'],
   secret: Buffer,
 ): Promise<OpenedReport> => {
-  const { name } = request;
+  const { name, readOnly = false } = request;
   // 1 what is there
   await finishRename(context.layout.paths(name, request.container));
   const look = await lookAt(context, name, { container: request.container, readBlock: true });
@@ -42,7 +43,8 @@ export const openVolume = async (
   }
   // 2 header and guard
   const header = await context.luks.dump(container.path);
-  if (isUsable(look.report)) return { ...look.report, ...describe(header) };
+  if (isUsable(look.report, readOnly)) return { ...look.report, ...describe(header) };
+  if (isUsable(look.report, !readOnly)) throw openOtherwise(name, readOnly);
   if (guardOf(header) === 'created') {
     throw new ReelError('volume-state', {
       expected: 'a container whose making was finished',
@@ -65,18 +67,23 @@ export const openVolume = async (
   reached(context, 'cleaned');
   const key = request.key === 'keyFile' ? await readKeyFile(paths.key) : secret;
   try {
-    await bringUp(context, { name, container, mountPoint: paths.mountPoint, engine: request.engine, header, key });
+    const { engine } = request;
+    await bringUp(context, { name, container, mountPoint: paths.mountPoint, engine, readOnly, header, key });
   } finally {
     if (request.key === 'keyFile') key.fill(0);
   }
   const { report } = await lookAt(context, name, { container: request.container });
-  if (isUsable(report)) return { ...report, ...describe(header) };
+  if (isUsable(report, readOnly)) return { ...report, ...describe(header) };
   const got = report.readOnly ?? report.state;
-  throw new ReelError('volume-state', report.problem ?? { expected: 'an open volume that takes writes', got });
+  throw new ReelError(
+    'volume-state',
+    report.problem ?? { expected: `an open volume${readOnly ? '' : ' that takes writes'}`, got },
+  );
 };
 
 /** An open volume that stopped writing after an error is taken down, checked and mounted again like one whose block plane died. */
-const isUsable = (report: VolumeReport): boolean => report.state === 'open' && report.readOnly === null;
+const isUsable = (report: VolumeReport, readOnly: boolean): boolean =>
+  report.state === 'open' && report.readOnly === null && report.access === (readOnly ? 'readOnly' : 'readWrite');
 
 const notThere = (name: string, state: string): ReelError =>
   state === 'unfinished'
@@ -92,6 +99,7 @@ interface BringUp {
   readonly container: ContainerFile;
   readonly mountPoint: string;
   readonly engine: Requests['open']['engine'];
+  readonly readOnly: boolean;
   readonly header: LuksDump;
   readonly key: Buffer;
 }
@@ -99,7 +107,7 @@ interface BringUp {
 /** All or nothing: attach, check, mount, prove. */
 const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
   withUndo(async (undo) => {
-    const { name, container, mountPoint, engine, header, key } = what;
+    const { name, container, mountPoint, engine, readOnly, header, key } = what;
     // 4 attach
     const probe = await context.engines[engine].probe();
     if (!probe.usable) {
@@ -108,16 +116,19 @@ const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
         got: probe.reason,
       });
     }
-    const { device } = await context.engines[engine].attach(container, key, header.sectorSize);
+    const { device } = await context.engines[engine].attach(container, key, {
+      sectorSize: header.sectorSize,
+      readOnly,
+    });
     if (device === null) throw new ReelError('internal', { expected: 'a device of a whole attachment', got: 'none' });
     undo.push('attached and mounted devices', () => tearDown(context, container, mountPoint));
     reached(context, 'attached');
     // 5 check
-    await checkFilesystem(device);
+    const type = await checkFilesystem(device, { readOnly });
     reached(context, 'checked');
     // 6 mount
     await makeMountPoint(mountPoint);
-    await mountFilesystem(device, mountPoint);
+    await mountFilesystem(type, device, mountPoint, { readOnly });
     reached(context, 'mounted');
     // 7 prove
     await proveIdentity(mountPoint, { layout: 1, uuid: container.uuid, name });

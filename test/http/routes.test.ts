@@ -45,7 +45,7 @@ test('volumes: without a body the key file is used', async () => {
   assert.equal((await ask('POST', '/api/v1/volumes/main/open')).statusCode, 200);
   assert.deepEqual(seen.calls, [
     { call: 'create', name: 'main', options: { size: 1073741824, type: 'luks2', open: true } },
-    { call: 'open', name: 'main' },
+    { call: 'open', name: 'main', options: { readOnly: false } },
   ]);
 });
 

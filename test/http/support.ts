@@ -30,6 +30,7 @@ export const volume = (name: string, changes: Partial<VolumeView> = {}): VolumeV
   createdAt: '2026-11-21T00:00:00.000Z',
   device: '/dev/loop0',
   directIo: true,
+  readOnly: false,
   blockPid: 7,
   failure: null,
   ...changes,
@@ -62,8 +63,8 @@ export const standIn = async (changes: { volumes?: Partial<VolumesPart>; attempt
       note('create', name, options, secret);
       return volume(name);
     },
-    open: async (name, secret) => {
-      note('open', name, undefined, secret);
+    open: async (name, options, secret) => {
+      note('open', name, options, secret);
       return volume(name);
     },
     lock: async (name, options) => {

@@ -28,7 +28,7 @@ export interface HostOptions {
   readonly elapsed?: () => number;
 }
 
-const uuid = '6d1f0f5e-8f3c-4c0e-9b5f-0a4a53c6b3c1';
+export const uuid = '6d1f0f5e-8f3c-4c0e-9b5f-0a4a53c6b3c1';
 
 const makeApp = async (options: HostOptions): Promise<FastifyInstance> => {
   const routerOptions = { maxParamLength: 200 };

@@ -22,7 +22,7 @@ import { endUs, hasFlag, type Segment } from '../../src/archive/segment.ts';
 import { ReelError } from '../../src/errors.ts';
 import { segmentFlags } from '../../src/native.ts';
 import { clip, push } from '../ingest/clip.ts';
-import { Host, until } from '../ingest/host.ts';
+import { Host, until, uuid } from '../ingest/host.ts';
 
 let host: Host;
 before(async () => {
@@ -116,6 +116,32 @@ test('a stream on a volume that is not open', async () => {
   assert.equal((await host.recorder.get('elsewhere')).recording, false);
   await assert.rejects(host.recorder.openSession('../x', 'a'), is('invalid-argument'));
   assert.deepEqual(await host.attach(), [], 'attached already: nothing to do');
+});
+
+test('a volume that is open read-only is played from and not recorded into, and nothing is written to it', async () => {
+  const first = await Host.start();
+  const { bytes } = await clip(4);
+  const { directory, recorder } = first;
+  const session = await recorder.openSession('kept', 'a');
+  session.append(bytes);
+  await session.finish();
+  const marker = path.join(directory, 'volume/.reelvault/open/torn');
+  writeFileSync(marker, 'dvr/torn/2026/11/21/14.ts');
+  await recorder.detachVolume('main', { drain: false });
+  await recorder.attachVolume({ name: 'main', uuid, jail: first.jail, readOnly: true });
+  try {
+    assert.deepEqual(recorder.attached, ['main']);
+    assert.ok((await recorder.archive('kept').newest('kept')) !== undefined);
+    await assert.rejects(recorder.openSession('kept', 'a'), (error: ReelError) => {
+      assert.deepEqual([error.code, error.parts.got], ['volume-state', 'open read-only']);
+      return true;
+    });
+    assert.ok(existsSync(marker), 'a recovery is a write');
+    await recorder.detachVolume('main', { drain: true });
+    assert.deepEqual(recorder.attached, []);
+  } finally {
+    await first.stop();
+  }
 });
 
 test('what is not MPEG-TS ends the session, and nothing of it is left', async () => {

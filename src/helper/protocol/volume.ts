@@ -33,7 +33,12 @@ export const volumeVerbs = {
   /** Idempotent. The answer carries the descriptor of the mounted root. */
   open: {
     schema: Type.Object(
-      { verb: Type.Literal('open'), name, container, engine, key, uuid: Type.Optional(Type.String({ maxLength: 40 })) },
+      {
+        ...{ verb: Type.Literal('open'), name, container, engine, key },
+        uuid: Type.Optional(Type.String({ maxLength: 40 })),
+        /** Nothing is written: not a block, not the journal, not the container. Refused where a journal must be replayed first. */
+        readOnly: Type.Optional(Type.Boolean()),
+      },
       strict,
     ),
     secrets: byKey,
@@ -79,7 +84,9 @@ export interface VolumeReport {
   readonly directIo: boolean | null;
   /** Process of the userspace engine. */
   readonly blockPid: number | null;
-  /** Why an open volume takes no writes. */
+  /** How the device is attached. */
+  readonly access: 'readWrite' | 'readOnly' | null;
+  /** Why an open volume takes no writes although it should. */
   readonly readOnly: string | null;
   /** Where the key file is, if there is one. */
   readonly keyFile: string | null;

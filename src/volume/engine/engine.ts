@@ -23,8 +23,18 @@ export interface Attachment {
   readonly devices: readonly string[];
   readonly numbers: readonly string[];
   readonly directIo: boolean | null;
+  /** Attached read-only; null where there is no whole device. */
+  readonly readOnly: boolean | null;
   readonly blockPid: number | null;
   readonly problem: string | null;
+}
+
+/** How a container is to be attached. */
+export interface AttachOptions {
+  /** Of the LUKS data segment. */
+  readonly sectorSize: number;
+  /** Nothing below the filesystem takes a write: not the device, not the container. */
+  readonly readOnly?: boolean;
 }
 
 /** A way from a container to a block device. */
@@ -34,8 +44,8 @@ export interface Engine {
   probe(): Promise<EngineProbe>;
   /** What is attached of this container, whole or in pieces; undefined for nothing. Proves that it is this file and no other. */
   find(container: ContainerFile): Promise<Attachment | undefined>;
-  /** All or nothing. The caller zeroes the key. `sectorSize` is that of the LUKS data segment. */
-  attach(container: ContainerFile, key: Buffer, sectorSize: number): Promise<Attachment>;
+  /** All or nothing. The caller zeroes the key. */
+  attach(container: ContainerFile, key: Buffer, options: AttachOptions): Promise<Attachment>;
   /** Takes away whatever `find` finds, also what a dead process or an interrupted call left. Idempotent. */
   detach(container: ContainerFile): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { run } from '../../exec/run.ts';
 import type { EngineProbe } from '../../helper/protocol/machine.ts';
 import type { Luks } from '../../luks/luks.ts';
 import { withUndo } from '../undo.ts';
-import { type Attachment, type ContainerFile, type Engine, sameUuid } from './engine.ts';
+import { type Attachment, type AttachOptions, type ContainerFile, type Engine, sameUuid } from './engine.ts';
 import { attachedLoops, attachLoop, detachLoop, type Loop } from './loop.ts';
 
 const probeTimeoutMs = 30_000;
@@ -14,6 +14,7 @@ interface Mapping {
   readonly number: string;
   /** Kernel names of the devices below it: `loop3`. */
   readonly slaves: readonly string[];
+  readonly readOnly: boolean;
 }
 
 /**
@@ -31,7 +32,8 @@ const findMapping = async (container: ContainerFile): Promise<Mapping | undefine
   for (const name of (await readdir('/sys/block')).filter((candidate) => candidate.startsWith('dm-'))) {
     if ((await attribute(`/sys/block/${name}/dm/name`)) !== mappingName(container)) continue;
     const slaves = await readdir(`/sys/block/${name}/slaves`);
-    return { number: await attribute(`/sys/block/${name}/dev`), slaves };
+    const readOnly = (await attribute(`/sys/block/${name}/ro`)) === '1';
+    return { number: await attribute(`/sys/block/${name}/dev`), slaves, readOnly };
   }
   return undefined;
 };
@@ -68,7 +70,8 @@ export class KernelEngine implements Engine {
     if (mapping === undefined && loop === undefined) return undefined;
     const mapped = `/dev/mapper/${mappingName(container)}`;
     const pieces = {
-      ...{ engine: this.name, device: null, number: null, directIo: loop?.directIo ?? null, blockPid: null },
+      ...{ engine: this.name, device: null, number: null, readOnly: null, blockPid: null },
+      directIo: loop?.directIo ?? null,
       devices: [...(mapping === undefined ? [] : [mapped]), ...loops.map((each) => each.path)],
       numbers: [...(mapping === undefined ? [] : [mapping.number]), ...loops.map((each) => each.device)],
     } as const;
@@ -77,14 +80,15 @@ export class KernelEngine implements Engine {
       return { ...pieces, problem: `the mapping ${mappingName(container)} lies on something else` };
     }
     if (another !== undefined) return { ...pieces, problem: 'more than one loop device is attached to it' };
-    return { ...pieces, device: mapped, number: mapping.number, problem: null };
+    return { ...pieces, device: mapped, number: mapping.number, readOnly: mapping.readOnly, problem: null };
   }
 
-  attach(container: ContainerFile, key: Buffer, sectorSize: number): Promise<Attachment> {
+  attach(container: ContainerFile, key: Buffer, options: AttachOptions): Promise<Attachment> {
     return withUndo(async (undo) => {
-      const loop = await attachLoop(container.path, sectorSize);
+      const { readOnly = false } = options;
+      const loop = await attachLoop(container.path, options);
       undo.push('kernel engine', () => this.detach(container));
-      await this.#luks.open({ device: loop.path, name: mappingName(container), key });
+      await this.#luks.open({ device: loop.path, name: mappingName(container), key, readOnly });
       const attachment = await this.find(container);
       if (attachment === undefined || attachment.problem !== null) {
         throw new ReelError('io-error', {

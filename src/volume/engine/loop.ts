@@ -11,6 +11,7 @@ export interface Loop {
   /** As the kernel names it now: it follows a rename, and ends in ` (deleted)` after an unlink. */
   readonly backingFile: string;
   readonly directIo: boolean;
+  readonly readOnly: boolean;
   readonly sectorSize: number;
 }
 
@@ -23,11 +24,12 @@ const attribute = async (name: string, file: string): Promise<string> =>
 
 const readLoop = async (name: string): Promise<Loop | undefined> => {
   try {
-    const [backingFile, dio, device, sectorSize] = await Promise.all(
-      ['loop/backing_file', 'loop/dio', 'dev', 'queue/logical_block_size'].map((file) => attribute(name, file)),
+    const [backingFile, dio, device, ro, sectorSize] = await Promise.all(
+      ['loop/backing_file', 'loop/dio', 'dev', 'ro', 'queue/logical_block_size'].map((file) => attribute(name, file)),
     );
     if (backingFile === undefined || device === undefined) return undefined;
-    return { path: `/dev/${name}`, device, backingFile, directIo: dio === '1', sectorSize: Number(sectorSize) };
+    const flags = { directIo: dio === '1', readOnly: ro === '1' };
+    return { path: `/dev/${name}`, device, backingFile, ...flags, sectorSize: Number(sectorSize) };
   } catch {
     // no backing file: the loop is not attached, or was detached between two reads
     return undefined;
@@ -44,8 +46,13 @@ export const attachedLoops = async (): Promise<Loop[]> => {
  * Attaches `file` with direct I/O. The kernel drops the direct-I/O flag without a word where the file or the sector size forbids
  * it, so the answer says what it really is. After a failure nothing is attached. `look` reads what was attached.
  */
-export const attachLoop = async (file: string, sectorSize: number, look = readLoop): Promise<Loop> => {
-  const args = ['--find', '--show', '--direct-io=on', '--sector-size', String(sectorSize), file];
+export const attachLoop = async (
+  file: string,
+  { sectorSize, readOnly = false }: { readonly sectorSize: number; readonly readOnly?: boolean },
+  look = readLoop,
+): Promise<Loop> => {
+  const access = readOnly ? ['--read-only'] : [];
+  const args = ['--find', '--show', '--direct-io=on', '--sector-size', String(sectorSize), ...access, file];
   const { stdout } = await run('losetup', args, { timeoutMs });
   const name = stdout.toString().trim().replace('/dev/', '');
   const loop = await look(name);

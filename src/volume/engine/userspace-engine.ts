@@ -12,7 +12,7 @@ import { findOpeners } from '../holders.ts';
 import { type Mount, mountAt, readMounts } from '../mountinfo.ts';
 import { withUndo } from '../undo.ts';
 import { blockPlaneRefusal } from './block-plane-refusal.ts';
-import { type Attachment, type ContainerFile, type Engine, sameUuid } from './engine.ts';
+import { type Attachment, type AttachOptions, type ContainerFile, type Engine, sameUuid } from './engine.ts';
 import { attachedLoops, attachLoop, detachLoop, type Loop } from './loop.ts';
 
 interface Status {
@@ -65,7 +65,8 @@ export class UserspaceEngine implements Engine {
     if (!mounted && loops.length === 0) return undefined;
     const status = mounted ? await this.#status(container) : undefined;
     const pieces = {
-      ...{ engine: this.name, device: null, number: null, directIo: null, blockPid: status?.pid ?? null },
+      ...{ engine: this.name, device: null, number: null, directIo: null, readOnly: null },
+      blockPid: status?.pid ?? null,
       ...{ devices: loops.map((loop) => loop.path), numbers: loops.map((loop) => loop.device) },
     } as const;
     if (status === undefined) return { ...pieces, problem: 'its block plane (luksblock) does not answer' };
@@ -76,10 +77,11 @@ export class UserspaceEngine implements Engine {
     if (loop === undefined) return { ...pieces, problem: 'no loop device is attached to its block plane' };
     if (another !== undefined)
       return { ...pieces, problem: 'more than one loop device is attached to its block plane' };
-    return { ...pieces, device: loop.path, number: loop.device, directIo: loop.directIo, problem: null };
+    const { path: device, device: number, directIo, readOnly } = loop;
+    return { ...pieces, device, number, directIo, readOnly, problem: null };
   }
 
-  attach(container: ContainerFile, key: Buffer, sectorSize: number): Promise<Attachment> {
+  attach(container: ContainerFile, key: Buffer, options: AttachOptions): Promise<Attachment> {
     return withUndo(async (undo) => {
       const directory = this.#directory(container);
       // A helper that was killed may have started a block plane that came up only afterwards.
@@ -87,8 +89,8 @@ export class UserspaceEngine implements Engine {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       // Everything from here on is found again by `detach`, whatever of it happened.
       undo.push('userspace engine', () => this.detach(container));
-      await this.#start(container, directory, key);
-      const loop = await attachLoop(path.join(directory, 'plain'), sectorSize);
+      await this.#start(container, directory, key, options);
+      const loop = await attachLoop(path.join(directory, 'plain'), options);
       // Buffered pages of a FUSE file that its own server has to write out are a deadlock under memory pressure.
       if (!loop.directIo) {
         throw new ReelError('engine-unavailable', {
@@ -119,8 +121,14 @@ export class UserspaceEngine implements Engine {
     });
   }
 
-  async #start(container: ContainerFile, directory: string, key: Buffer): Promise<void> {
-    const args = ['--container', container.path, '--mount', directory, '--key-fd', '3'];
+  async #start(
+    container: ContainerFile,
+    directory: string,
+    key: Buffer,
+    { readOnly = false }: AttachOptions,
+  ): Promise<void> {
+    const access = readOnly ? ['--read-only'] : [];
+    const args = ['--container', container.path, '--mount', directory, '--key-fd', '3', ...access];
     try {
       const options = { timeoutMs: attachTimeoutMs, extra: [key] };
       await this.#luks.exclusive(() => spawnDetached(this.#program, args, options));

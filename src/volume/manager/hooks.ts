@@ -6,6 +6,8 @@ import type { VolumeView } from './managed-volume.ts';
 export interface OpenVolume {
   readonly name: string;
   readonly uuid: string;
+  /** Nothing can be written into it. */
+  readonly readOnly: boolean;
   /** The volume's root; valid until `beforeLock` or `onLost` has returned. Stays the manager's, which closes it. */
   readonly jail: Jail;
 }

@@ -10,6 +10,8 @@ export interface VolumeView extends VolumeRecord {
   readonly mountPoint: string | null;
   readonly device: string | null;
   readonly directIo: boolean | null;
+  /** Null while it is not open. */
+  readonly readOnly: boolean | null;
   readonly blockPid: number | null;
   readonly keyFile: string | null;
   /** Why the volume is in `failed`, and what to do. */
@@ -36,6 +38,11 @@ export class ManagedVolume {
 
   get failure(): Failure | undefined {
     return this.#failure;
+  }
+
+  /** Whether it is open, and nothing can be written into it. */
+  get readOnly(): boolean {
+    return this.view().readOnly === true;
   }
 
   /** The way into the volume. Throws `volume-state` unless it is open. */
@@ -78,6 +85,7 @@ export class ManagedVolume {
       mountPoint: this.#report?.mountPoint ?? null,
       device: open?.device ?? null,
       directIo: open?.directIo ?? null,
+      readOnly: open === undefined ? null : open.access === 'readOnly',
       blockPid: open?.blockPid ?? null,
       keyFile: this.#report?.keyFile ?? null,
       failure: this.#failure ?? null,

@@ -6,6 +6,7 @@ import type { HelperClient } from '../../helper/client.ts';
 import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { KeyedMutex } from '../mutex.ts';
+import { openOtherwise } from '../open-otherwise.ts';
 import type { OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
 import { type CreateParams, chooseEngine, freeContainer } from './new-volume.ts';
@@ -21,6 +22,10 @@ export interface VolumeManagerParams {
   readonly now: () => number;
   /** Milliseconds between two looks at the open volumes. */
   readonly watchIntervalMs?: number;
+}
+
+export interface OpenOptions {
+  readonly readOnly?: boolean;
 }
 
 /** The volumes of this service: what they are, what state they are in, and the way into those that are open. */
@@ -78,9 +83,9 @@ export class VolumeManager {
     return this.#mutex.run(params.name, () => this.#create(params));
   }
 
-  /** Idempotent. The caller zeroes `passphrase`. */
-  open(name: string, passphrase?: Buffer): Promise<VolumeView> {
-    return this.#mutex.run(name, () => this.#open(this.#volume(name), passphrase));
+  /** Idempotent. The caller zeroes `passphrase`. With `readOnly` nothing is written, and nothing can be recorded into it. */
+  open(name: string, passphrase?: Buffer, { readOnly = false }: OpenOptions = {}): Promise<VolumeView> {
+    return this.#mutex.run(name, () => this.#open(this.#volume(name), passphrase, readOnly));
   }
 
   /** Idempotent. Throws `volume-busy` with `details.streams` or `details.holders`; then the volume stays open. */
@@ -155,9 +160,10 @@ export class VolumeManager {
     return volume.view();
   }
 
-  async #open(volume: ManagedVolume, passphrase?: Buffer): Promise<VolumeView> {
+  async #open(volume: ManagedVolume, passphrase: Buffer | undefined, readOnly: boolean): Promise<VolumeView> {
     const { name, container, engine, key, uuid } = volume.record;
-    if (volume.state === 'open') return volume.view();
+    if (volume.state === 'open' && volume.readOnly === readOnly) return volume.view();
+    if (volume.state === 'open') throw openOtherwise(name, readOnly);
     if ((key === 'passphrase') !== (passphrase !== undefined)) {
       const [expected, got] = key === 'passphrase' ? ['a passphrase', 'none'] : ['no passphrase', 'one'];
       throw new ReelError('invalid-argument', { expected: `${expected} for the volume ${name}`, got });
@@ -172,6 +178,7 @@ export class VolumeManager {
         container,
         engine,
         key,
+        readOnly,
         ...(uuid === null ? {} : { uuid }),
       };
       const { result, fd } = await this.#params.helper.call(request, ...(passphrase === undefined ? [] : [passphrase]));
@@ -316,7 +323,8 @@ export class VolumeManager {
   }
 
   #opened(volume: ManagedVolume): OpenVolume {
-    return { name: volume.record.name, uuid: volume.record.uuid ?? '', jail: volume.jail };
+    const { name, uuid } = volume.record;
+    return { name, uuid: uuid ?? '', readOnly: volume.readOnly, jail: volume.jail };
   }
 
   #volume(name: string): ManagedVolume {
