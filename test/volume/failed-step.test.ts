@@ -18,7 +18,7 @@ test('a loop device that cannot be read after it was attached does not stay atta
   await writeFile(file, '');
   await truncate(file, 1 << 20);
   await assert.rejects(
-    attachLoop(file, 512, async () => undefined),
+    attachLoop(file, { sectorSize: 512 }, async () => undefined),
     { code: 'io-error' },
   );
   const left = (await attachedLoops()).filter((loop) => loop.backingFile === file);
