@@ -51,6 +51,18 @@ IoMode chooseMode(int fd, const Layout& layout) {
   return {true, unit, {}};
 }
 
+/** Counts a write at the end of its scope: a part of it may be on the disk whatever the result. */
+class Written {
+ public:
+  explicit Written(GroupSync& group) : group(group) {}
+  ~Written() { group.wrote(); }
+  Written(const Written&) = delete;
+  Written& operator=(const Written&) = delete;
+
+ private:
+  GroupSync& group;
+};
+
 }  // namespace
 
 Worker::Worker(const Layout& layout, const Secret& volumeKey, uint32_t unit)
@@ -60,7 +72,7 @@ Worker::Worker(const Layout& layout, const Secret& volumeKey, uint32_t unit)
 }
 
 Plane::Plane(const Container& container, const Layout& layout)
-    : fd(container.fd()), payloadOffset(layout.offset), payloadSize(layout.size), io(chooseMode(container.fd(), layout)) {}
+    : fd(container.fd()), payloadOffset(layout.offset), payloadSize(layout.size), io(chooseMode(container.fd(), layout)), group(container.fd()) {}
 
 int Plane::readUnits(Worker& worker, uint64_t offset, size_t length, uint8_t* to) {
   for (size_t done = 0; done < length;) {
@@ -75,6 +87,7 @@ int Plane::readUnits(Worker& worker, uint64_t offset, size_t length, uint8_t* to
 }
 
 int Plane::writeUnits(uint64_t offset, size_t length, const uint8_t* from) {
+  const Written written(group);
   for (size_t done = 0; done < length;) {
     const ssize_t put = pwrite(fd, from + done, length - done, static_cast<off_t>(payloadOffset + offset + done));
     if (put < 0 && errno == EINTR) continue;
@@ -129,9 +142,8 @@ int Plane::write(Worker& worker, uint64_t offset, std::span<const uint8_t> bytes
 
 int Plane::sync() {
   if (const int earlier = stickyError.load()) return earlier;
-  if (fdatasync(fd) == 0) return 0;
-  const int error = errno;
-  if (!io.direct) stickyError.store(error);
+  const int error = group.sync();
+  if (error != 0 && !io.direct) stickyError.store(error);
   return error;
 }
 

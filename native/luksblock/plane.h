@@ -7,6 +7,7 @@
 #include <string>
 
 #include "luksblock/container.h"
+#include "luksblock/group_sync.h"
 #include "luksblock/header.h"
 #include "luksblock/write_ranges.h"
 #include "luksblock/xts.h"
@@ -46,7 +47,10 @@ class Plane {
   int read(Worker& worker, uint64_t offset, size_t length, std::span<const uint8_t>& out);
   /** Encrypts and writes at most kMaxRequest bytes, which need not be aligned. 0 or an errno; then any part may be written. */
   int write(Worker& worker, uint64_t offset, std::span<const uint8_t> bytes);
-  /** fdatasync of the container: 0 or its errno. Buffered, an error stays: the lost pages are clean for the kernel by then. */
+  /**
+   * Makes every write that has ended stable, by fdatasync of the container where it is not yet: 0 or an errno. Buffered, an error
+   * stays: the lost pages are clean for the kernel by then.
+   */
   int sync();
 
   const IoMode& mode() const { return io; }
@@ -64,6 +68,7 @@ class Plane {
   std::atomic<uint64_t> payloadSize;  // grows while requests run: each looks once
   IoMode io;
   WriteRanges ranges;
+  GroupSync group;
   std::atomic<int> stickyError{0};
 };
 

@@ -1,0 +1,52 @@
+#include "luksblock/group_sync.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace reelvault::luksblock {
+
+int dataSync(int fd) { return fdatasync(fd) == 0 ? 0 : errno; }
+
+void GroupSync::wrote() {
+  const std::lock_guard lock(mutex);
+  writes += 1;
+}
+
+bool GroupSync::stable() {
+  const std::lock_guard lock(mutex);
+  return stableWrites == writes;
+}
+
+int GroupSync::sync() {
+  std::unique_lock lock(mutex);
+  const uint64_t needed = writes;
+  const uint64_t failuresBefore = failures;
+  while (stableWrites < needed) {
+    // The kernel tells an error to one fdatasync only: whoever waited for the same writes has to hear of it too.
+    if (failures != failuresBefore && failedWrites >= needed) return lastError;
+    if (flushing) {
+      ended.wait(lock);
+      continue;
+    }
+    // Only what has ended before the flush begins is made stable by it.
+    const uint64_t covered = writes;
+    flushing = true;
+    lock.unlock();
+    const int error = flush(fd);
+    lock.lock();
+    flushing = false;
+    ended.notify_all();
+    if (error == 0) {
+      stableWrites = covered;
+      continue;
+    }
+    failures += 1;
+    failedWrites = covered;
+    lastError = error;
+    return error;
+  }
+  return 0;
+}
+
+}  // namespace reelvault::luksblock
