@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { parseMountinfo } from './mountinfo.ts';
 
 /** A process that keeps a filesystem in use. */
@@ -22,14 +22,23 @@ const orElse = async <T>(work: Promise<T>, otherwise: T): Promise<T> => {
   }
 };
 
-const within = (path: string, points: readonly string[]): boolean =>
-  points.some((point) => path === point || path.startsWith(point === '/' ? '/' : `${point}/`));
+/** `open(2)`; Node has no name for it. What it opens is not touched: no filesystem can hang here. */
+const O_PATH = 0o10000000;
 
-interface View {
-  /** Ids of the mounts of the filesystem in one namespace. */
-  readonly ids: ReadonlySet<number>;
-  readonly points: readonly string[];
-}
+const mountIdIn = (fdinfo: string): number | undefined => {
+  const id = /^mnt_id:\s*(\d+)$/m.exec(fdinfo)?.[1];
+  return id === undefined ? undefined : Number(id);
+};
+
+/** The mount that a link of /proc leads into. Its text would be of no use: that depends on the root directory of whoever reads it. */
+const mountIdOf = async (link: string): Promise<number | undefined> => {
+  const handle = await open(link, O_PATH);
+  try {
+    return mountIdIn(await readFile(`/proc/self/fdinfo/${handle.fd}`, 'utf8'));
+  } finally {
+    await handle.close();
+  }
+};
 
 const linkTargets = { directory: 'cwd', root: 'root', program: 'exe' } as const;
 
@@ -42,43 +51,40 @@ const mapsDevice = (device: string): string => {
 class Scan {
   readonly #device: string;
   readonly #mapped: string;
-  readonly #views = new Map<string, View>();
-
   constructor(device: string) {
     this.#device = device;
     this.#mapped = mapsDevice(device);
   }
 
-  /** The filesystem's mounts as process `pid` sees them; processes of one namespace share the answer. */
-  async view(pid: number): Promise<View> {
-    const namespace = await orElse(readlink(`/proc/${pid}/ns/mnt`), `unknown ${pid}`);
-    const known = this.#views.get(namespace);
-    if (known !== undefined) return known;
-    const mounts = parseMountinfo(await orElse(readFile(`/proc/${pid}/mountinfo`, 'utf8'), '')).filter(
-      (mount) => mount.device === this.#device,
-    );
-    const view = { ids: new Set(mounts.map((mount) => mount.id)), points: mounts.map((mount) => mount.point) };
-    this.#views.set(namespace, view);
-    return view;
+  /** Ids of the filesystem's mounts, of every namespace and every root directory of `pids`: each process shows those beneath its own. */
+  async mountIds(pids: readonly number[]): Promise<ReadonlySet<number>> {
+    const ids = new Set<number>();
+    const known = new Set<string>();
+    for (const pid of pids) {
+      const [namespace, root] = await Promise.all(
+        ['ns/mnt', 'root'].map((link) => orElse(readlink(`/proc/${pid}/${link}`), `unknown ${pid}`)),
+      );
+      if (known.has(`${namespace} ${root}`)) continue;
+      known.add(`${namespace} ${root}`);
+      for (const mount of parseMountinfo(await orElse(readFile(`/proc/${pid}/mountinfo`, 'utf8'), ''))) {
+        if (mount.device === this.#device) ids.add(mount.id);
+      }
+    }
+    return ids;
   }
 
-  get allIds(): ReadonlySet<number> {
-    return new Set([...this.#views.values()].flatMap((view) => [...view.ids]));
-  }
-
-  /** By mount id and by text only: a stat of somebody's file could hang on a dead network or FUSE filesystem. */
+  /** By mount id only: a stat of somebody's file could hang on a dead network or FUSE filesystem. */
   async of(pid: number, ids: ReadonlySet<number>): Promise<Pick<Holder, 'how' | 'path'>[]> {
     const found: Pick<Holder, 'how' | 'path'>[] = [];
     for (const fd of await orElse(readdir(`/proc/${pid}/fdinfo`), [])) {
-      const info = await orElse(readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8'), '');
-      const id = /^mnt_id:\s*(\d+)$/m.exec(info)?.[1];
-      if (id === undefined || !ids.has(Number(id))) continue;
+      const id = mountIdIn(await orElse(readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8'), ''));
+      if (id === undefined || !ids.has(id)) continue;
       found.push({ how: 'file', path: await orElse(readlink(`/proc/${pid}/fd/${fd}`), '') });
     }
-    const { points } = await this.view(pid);
     for (const [how, link] of Object.entries(linkTargets) as [keyof typeof linkTargets, string][]) {
-      const target = await orElse(readlink(`/proc/${pid}/${link}`), undefined);
-      if (target !== undefined && within(target, points)) found.push({ how, path: target });
+      const id = await orElse(mountIdOf(`/proc/${pid}/${link}`), undefined);
+      if (id === undefined || !ids.has(id)) continue;
+      found.push({ how, path: await orElse(readlink(`/proc/${pid}/${link}`), '') });
     }
     for (const line of (await orElse(readFile(`/proc/${pid}/maps`, 'utf8'), '')).split('\n')) {
       const [, , , device, , ...path] = line.split(/ +/);
@@ -103,8 +109,7 @@ const processes = async (): Promise<number[]> =>
 export const findHolders = async (device: string): Promise<Holder[]> => {
   const scan = new Scan(device);
   const pids = await processes();
-  for (const pid of pids) await scan.view(pid);
-  const ids = scan.allIds;
+  const ids = await scan.mountIds(pids);
   const holders: Holder[] = [];
   for (const pid of pids) {
     const seen = new Set<string>();

@@ -7,6 +7,8 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { unmountCopies } from '../../src/volume/copies.ts';
 import { parseMountinfo } from '../../src/volume/mountinfo.ts';
 
+const ownNamespace = path.resolve(import.meta.dirname, '../../fixtures/launcher/own-namespace.sh');
+
 let base: string;
 let point: string;
 let device: string;
@@ -32,9 +34,9 @@ afterEach(() => {
 });
 
 /** A process in a mount namespace of its own; resolves when `script` has said "ready". */
-const inNamespace = async (command: string[], script: string): Promise<number> => {
-  const [program = '', ...args] = [...command, 'sh', '-c', `${script}; echo ready $$; exec sleep 60`];
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+const inNamespace = async (script: string, unshare = 'unshare --mount'): Promise<number> => {
+  const args = [ownNamespace, 'sh', '-c', `${script}; echo ready $$; exec sleep 60`];
+  const child = spawn('sh', args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, UNSHARE: unshare } });
   holder = child;
   const line = await new Promise<string>((resolve, reject) => {
     child.stdout.once('data', (data: Buffer) => resolve(data.toString()));
@@ -46,7 +48,7 @@ const inNamespace = async (command: string[], script: string): Promise<number> =
 const mountedIn = (pid: number): boolean => readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(` ${point} `);
 
 test('a copy that another namespace inherited is unmounted', async () => {
-  const pid = await inNamespace(['unshare', '--mount'], 'true');
+  const pid = await inNamespace('true');
   execFileSync('umount', [point]);
   assert.ok(mountedIn(pid), 'the copy stays when the mount goes');
   await unmountCopies(device, point);
@@ -54,7 +56,7 @@ test('a copy that another namespace inherited is unmounted', async () => {
 });
 
 test('a mount of another device at the same place is left alone', async () => {
-  const pid = await inNamespace(['unshare', '--mount'], `mount -t tmpfs other '${point}'`);
+  const pid = await inNamespace(`mount -t tmpfs other '${point}'`);
   execFileSync('umount', [point]);
   await unmountCopies(device, point);
   assert.ok(mountedIn(pid));
@@ -65,17 +67,8 @@ test('what a hostile namespace holds at the paths of programs is not executed', 
   const evil = path.join(base, 'evil');
   writeFileSync(evil, `#!/bin/sh\nid -u > '${proof}'\n`);
   chmodSync(evil, 0o755);
-  const unprivileged = [
-    'setpriv',
-    '--reuid=65534',
-    '--regid=65534',
-    '--clear-groups',
-    'unshare',
-    '--user',
-    '--map-root-user',
-    '--mount',
-  ];
-  const pid = await inNamespace(unprivileged, `mount --bind '${evil}' /usr/bin/umount`);
+  const unprivileged = 'setpriv --reuid=65534 --regid=65534 --clear-groups unshare --user --map-root-user --mount';
+  const pid = await inNamespace(`mount --bind '${evil}' /usr/bin/umount`, unprivileged);
   execFileSync('umount', [point]);
   assert.ok(mountedIn(pid));
   await unmountCopies(device, point);

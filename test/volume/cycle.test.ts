@@ -11,6 +11,8 @@ import { run } from '../../src/exec/run.ts';
 import { Luks } from '../../src/luks/luks.ts';
 import { createRequest, describeEngines, type Helper, openRequest, Place, service, size } from '../helper/harness.ts';
 
+const ownNamespace = path.resolve(import.meta.dirname, '../../fixtures/launcher/own-namespace.sh');
+
 const none = { loops: [], mounts: [], processes: [] };
 const passphrase = (): Buffer => Buffer.from('correct horse');
 
@@ -142,9 +144,9 @@ await describeEngines('volume life', (engine) => {
     const { fd, result } = await client.call(openRequest(engine));
     closeSync(fd);
     const elsewhere = async (text: string) => {
-      const args = ['--mount', '--propagation', 'private', 'bash', '-c', `${text}; echo ready; read -r`];
-      const child = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'] });
-      await once(child.stdout, 'data');
+      const args = [ownNamespace, 'bash', '-c', `${text}; echo ready; read -r`];
+      const child = spawn('sh', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+      await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => assert.fail('it ended early'))]);
       const end = async (): Promise<void> => {
         child.kill('SIGKILL');
         await once(child, 'exit');

@@ -9,6 +9,8 @@ import { run } from '../../src/exec/run.ts';
 import { findHolders, findNamespaces, findOpeners } from '../../src/volume/holders.ts';
 import { mountAt, readMounts } from '../../src/volume/mountinfo.ts';
 
+const ownNamespace = path.resolve(import.meta.dirname, '../../fixtures/launcher/own-namespace.sh');
+
 let point: string;
 let device: string;
 const children: ChildProcess[] = [];
@@ -33,7 +35,7 @@ const shell = async (text: string, cwd = '/', before_: string[] = []): Promise<n
   const [command = 'bash', ...args] = [...before_, 'bash', '-c', `${text}; echo ready; read -r`];
   const child = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
   children.push(child);
-  await once(child.stdout, 'data');
+  await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => assert.fail('it ended early'))]);
   return child.pid ?? 0;
 };
 
@@ -66,10 +68,26 @@ test('an open file, a working directory, a program and its mapping each show wit
   assert.deepEqual(await findOpeners(file), [reader]);
 });
 
+test('a chroot that is the first of its namespace hides nobody else there', async () => {
+  const inside = path.join(point, 'inside');
+  await run('mkdir', ['-p', inside], { timeoutMs: 10_000 });
+  const script = `fork or exec "tail", "--pid=" . getppid, "--follow", "/dev/null"; chroot "."; $| = 1; print "ready\n"; <STDIN>`;
+  const jailed = await shell(':', inside, [
+    'sh',
+    ownNamespace,
+    'sh',
+    '-c',
+    `cd '${inside}' && exec perl -e '${script}'`,
+  ]);
+  const directories = (await findHolders(device)).filter((holder) => holder.how === 'directory');
+  assert.ok(directories.some((holder) => holder.pid === jailed));
+  assert.ok(directories.some((holder) => holder.command === `tail --pid=${jailed} --follow /dev/null`));
+});
+
 test('a process in another mount namespace shows, and so does the namespace', async () => {
   const file = path.join(point, 'elsewhere');
   await writeFile(file, 'x');
-  const pid = await shell(`exec 7< '${file}'`, '/', ['unshare', '--mount', '--propagation', 'private']);
+  const pid = await shell(`exec 7< '${file}'`, '/', ['sh', ownNamespace]);
   assert.ok((await findHolders(device)).some((holder) => holder.pid === pid && holder.how === 'file'));
   const namespaces = await findNamespaces(device);
   assert.ok(namespaces.some((holder) => holder.pid === pid && holder.path === point));

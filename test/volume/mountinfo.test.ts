@@ -48,6 +48,7 @@ test('lines that are none are passed over', () => {
   assert.deepEqual(parseMountinfo('\nnonsense\n40 27 7:3\n'), []);
 });
 
-test('the table of this machine has a root', async () => {
-  assert.notEqual(mountAt(await readMounts(), '/'), undefined);
+test('the table of this machine', async () => {
+  // not its root, which is no mount in a chroot
+  assert.equal(mountAt(await readMounts(), '/proc')?.type, 'proc');
 });
