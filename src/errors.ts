@@ -55,6 +55,7 @@ export const errorTable = {
   'luks-unsupported': row('the container uses a LUKS feature this engine does not support', 'invalid', 422, 6, false),
   'luks-damaged': row('the LUKS header is damaged', 'damaged', 422, 6, false),
   'no-keyslot': row('the container has no usable keyslot', 'damaged', 422, 6, false),
+  'container-short': row('the container is shorter than it must be', 'damaged', 422, 6, false),
   'last-keyslot': row('this is the last keyslot; removing it would lose the data', 'conflict', 409, 5, false),
   'out-of-memory': row('not enough memory for the key derivation', 'exhausted', 507, 7, true),
   // volumes

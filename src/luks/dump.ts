@@ -2,34 +2,37 @@ import { ReelError } from '../errors.ts';
 import type { Cryptsetup } from './calls.ts';
 import { parseLuks1 } from './dump-luks1.ts';
 import { parseLuks2 } from './dump-luks2.ts';
-import { hasLuksMagic } from './magic.ts';
+import { withQuietHeader } from './header/quiet-copy.ts';
+import type { Header } from './header/read-header.ts';
 import type { LuksDump, LuksType } from './types.ts';
 
-const types: readonly LuksType[] = ['luks2', 'luks1'];
-
 /** The type of a container that cryptsetup accepts; null for anything else, a damaged one included. Throws `not-found`. */
-export const isLuks = async (cryptsetup: Cryptsetup, file: string): Promise<LuksType | null> => {
-  if (!(await hasLuksMagic(file))) return null;
-  for (const type of types) {
-    const { exitCode } = await cryptsetup.call(['isLuks', '--type', type, file], { file }, [0, 1]);
-    if (exitCode === 0) return type;
-  }
-  return null;
+export const isLuks = (cryptsetup: Cryptsetup, file: string): Promise<LuksType | null> =>
+  withQuietHeader(file, (readable, header) => acceptedType(cryptsetup, readable, header));
+
+const acceptedType = async (cryptsetup: Cryptsetup, file: string, header: Header): Promise<LuksType | null> => {
+  if (header.type === 'none' || header.type === 'damaged') return null;
+  const { exitCode } = await cryptsetup.call(['isLuks', '--type', header.type, file], { file }, [0, 1]);
+  return exitCode === 0 ? header.type : null;
 };
 
-/** Reads the header. Throws `not-found`, `not-luks`, `luks-damaged`, `luks-unsupported`. */
-export const dump = async (cryptsetup: Cryptsetup, file: string): Promise<LuksDump> => {
-  const type = await isLuks(cryptsetup, file);
-  if (type === null) {
-    const damaged = await hasLuksMagic(file);
-    throw new ReelError(damaged ? 'luks-damaged' : 'not-luks', {
-      expected: `a LUKS container at ${file}`,
-      got: damaged ? 'a header that does not hold' : 'a file without a LUKS header',
-    });
-  }
-  const text = async (...options: string[]): Promise<string> => {
-    const { stdout } = await cryptsetup.call(['luksDump', '--type', type, ...options, file], { file });
-    return stdout.toString('utf8');
-  };
-  return type === 'luks1' ? parseLuks1(await text()) : parseLuks2(await text('--dump-json-metadata'), await text());
+/** Reads the header and writes nothing. Throws `not-found`, `not-luks`, `luks-damaged`, `luks-unsupported`. */
+export const dump = (cryptsetup: Cryptsetup, file: string): Promise<LuksDump> =>
+  withQuietHeader(file, async (readable, header) => {
+    const type = await acceptedType(cryptsetup, readable, header);
+    if (type === null) throw notAccepted(file, header);
+    const text = async (...options: string[]): Promise<string> => {
+      const args = ['luksDump', '--type', type, ...options, readable];
+      return (await cryptsetup.call(args, { file: readable })).stdout.toString('utf8');
+    };
+    return type === 'luks1' ? parseLuks1(await text()) : parseLuks2(await text('--dump-json-metadata'), await text());
+  });
+
+const notAccepted = (file: string, header: Header): ReelError => {
+  const damaged = header.type !== 'none';
+  const problem = header.type === 'damaged' ? header.problem : 'a header that cryptsetup refuses';
+  return new ReelError(damaged ? 'luks-damaged' : 'not-luks', {
+    expected: `a LUKS container at ${file}`,
+    got: damaged ? problem : 'a file without a LUKS header',
+  });
 };

@@ -1,0 +1,108 @@
+import type { ErrorCode } from '../../errors.ts';
+import { layoutOf } from './header-areas.ts';
+import { isWhole } from './luks2-copy.ts';
+import type { Header } from './read-header.ts';
+
+/** Something about a header that is not as it must be. */
+export interface Finding {
+  readonly kind:
+    | 'no-header'
+    | 'header-damaged'
+    | 'primary-damaged'
+    | 'secondary-damaged'
+    | 'copies-differ'
+    | 'areas'
+    | 'too-short'
+    | 'shrunk'
+    | 'other-uuid'
+    | 'requirement'
+    | 'null-cipher'
+    | 'detached'
+    | 'no-keyslot';
+  /** What an open is refused with; null where the container opens all the same. */
+  readonly refusal: ErrorCode | null;
+  readonly text: string;
+}
+
+/** What is known of the container from elsewhere. */
+export interface Registered {
+  readonly uuid?: string | undefined;
+  /** Bytes. */
+  readonly size?: number | undefined;
+}
+
+type Readable = Extract<Header, { type: 'luks1' | 'luks2' }>;
+
+const sectorSizes = [512, 1024, 2048, 4096];
+const mostKeyBytes = 1024;
+
+export const uuidOf = (header: Readable): string => (header.type === 'luks1' ? header.luks1.uuid : header.current.uuid);
+
+const copies = (header: Readable): Finding[] => {
+  if (header.type === 'luks1' || header.agree) return [];
+  const broken = [header.primary, header.secondary].flatMap((copy) =>
+    isWhole(copy)
+      ? []
+      : [{ kind: `${copy.place}-damaged`, refusal: null, text: `${copy.place} header: ${copy.problem}` } as const],
+  );
+  if (broken.length > 0) return broken;
+  return [{ kind: 'copies-differ', refusal: null, text: 'the two header copies are not of the same write' }];
+};
+
+const metadata = (header: Readable): Finding[] => {
+  if (header.type === 'luks1') {
+    const none = header.luks1.slots.every((slot) => !slot.active);
+    const findings: Finding[] = none ? [{ kind: 'no-keyslot', refusal: 'no-keyslot', text: 'no key slot in use' }] : [];
+    if (!header.luks1.cipher.startsWith('cipher_null')) return findings;
+    return [...findings, { kind: 'null-cipher', refusal: 'luks-unsupported', text: 'data that is not encrypted' }];
+  }
+  const { keyslots, segments, config } = header.current.metadata;
+  const findings: Finding[] = [];
+  const add = (kind: Finding['kind'], refusal: ErrorCode, text: string): unknown =>
+    findings.push({ kind, refusal, text });
+  const required = config.requirements?.mandatory ?? [];
+  if (required.length > 0) add('requirement', 'luks-unsupported', `the requirement ${required.join(', ')}`);
+  if (Object.keys(keyslots).length === 0) add('no-keyslot', 'no-keyslot', 'no keyslot: the container was erased');
+  for (const [slot, { key_size: bytes, area }] of Object.entries(keyslots)) {
+    if (bytes < 1 || bytes > mostKeyBytes) add('areas', 'luks-damaged', `a key of ${bytes} bytes in keyslot ${slot}`);
+    if (area.encryption?.startsWith('cipher_null')) {
+      add('null-cipher', 'luks-unsupported', `keyslot ${slot} that is not encrypted`);
+    }
+  }
+  for (const [number, { encryption, sector_size: sector }] of Object.entries(segments)) {
+    if (encryption?.startsWith('cipher_null')) add('null-cipher', 'luks-unsupported', 'data that is not encrypted');
+    if (sector !== undefined && !sectorSizes.includes(sector)) {
+      add('areas', 'luks-damaged', `sectors of ${sector} bytes in segment ${number}`);
+    }
+  }
+  return findings;
+};
+
+const places = (header: Readable, { size: registered }: Registered): Finding[] => {
+  const { size } = header;
+  const { payload, leastBytes, problems } = layoutOf(header);
+  const findings = problems.map((text): Finding => ({ kind: 'areas', refusal: 'luks-damaged', text }));
+  if (payload === 0) {
+    findings.push({ kind: 'detached', refusal: 'luks-unsupported', text: 'a payload in another file' });
+  } else if (size < leastBytes) {
+    const text = `${size} bytes, where the header needs ${leastBytes}`;
+    findings.push({ kind: 'too-short', refusal: 'container-short', text });
+  }
+  if (registered !== undefined && size < registered) {
+    const text = `${size} bytes, where it had ${registered}`;
+    findings.push({ kind: 'shrunk', refusal: 'container-short', text });
+  }
+  return findings;
+};
+
+/** Everything that is wrong, worst first. An empty answer: the header is whole and goes with its file. */
+export const findingsOf = (header: Header, registered: Registered = {}): Finding[] => {
+  if (header.type === 'none') return [{ kind: 'no-header', refusal: 'not-luks', text: 'no LUKS header' }];
+  if (header.type === 'damaged') return [{ kind: 'header-damaged', refusal: 'luks-damaged', text: header.problem }];
+  const uuid = uuidOf(header);
+  const other: Finding[] =
+    registered.uuid === undefined || registered.uuid === uuid
+      ? []
+      : [{ kind: 'other-uuid', refusal: 'volume-identity', text: `the container ${uuid}, not ${registered.uuid}` }];
+  return [...other, ...places(header, registered), ...metadata(header), ...copies(header)];
+};
