@@ -124,3 +124,23 @@ test('a worker that is ended at every step takes nothing down with it', async ()
     }
   `);
 });
+
+test('workers that are ended while events reach them take nothing down with them', async () => {
+  const busy = `
+    const { parentPort } = await import('node:worker_threads');
+    parentPort.postMessage('there');
+    setInterval(() => { writer.append(stream, clip, Date.now() * 1000); }, 1);
+    await new Promise(() => {});`;
+  const file = path.join(dir, 'worker-busy.mjs');
+  writeFileSync(file, program('auto', 3, busy).replace('commitIntervalMs: 5', 'commitIntervalMs: 1'));
+  await run(`
+    import { Worker } from 'node:worker_threads';
+    import { setTimeout as sleep } from 'node:timers/promises';
+    for (let round = 0; round < 40; round++) {
+      const worker = new Worker(${JSON.stringify(file)}, { execArgv: [] });
+      await new Promise((resolve, reject) => { worker.once('message', resolve); worker.once('error', reject); });
+      await sleep(round / 2);
+      await worker.terminate();
+    }
+  `);
+});
