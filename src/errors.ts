@@ -57,6 +57,8 @@ export const errorTable = {
   'no-keyslot': row('the container has no usable keyslot', 'damaged', 422, 6, false),
   'container-short': row('the container is shorter than it must be', 'damaged', 422, 6, false),
   'last-keyslot': row('this is the last keyslot; removing it would lose the data', 'conflict', 409, 5, false),
+  'keyslots-full': row('the container has no free keyslot', 'conflict', 409, 5, false),
+  'reencryption-unfinished': row('the container is being given a new volume key', 'conflict', 409, 5, false),
   'out-of-memory': row('not enough memory for the key derivation', 'exhausted', 507, 7, true),
   // volumes
   'volume-busy': row('the volume is in use', 'conflict', 409, 5, true),

@@ -19,6 +19,7 @@ const keyslotsOf = (text: string): Keyslot[] =>
     iterations: Number(iterations),
     memoryKiB: null,
     parallel: null,
+    priority: 'normal',
   }));
 
 /** Reads the answer of `luksDump` for LUKS1, which has no JSON form. */

@@ -8,6 +8,8 @@ interface Metadata {
     {
       type: string;
       key_size: number;
+      /** None is 1. */
+      priority?: number;
       kdf?: { type: string; iterations?: number; time?: number; memory?: number; cpus?: number };
     }
   >;
@@ -42,13 +44,14 @@ const keyslotsOf = (metadata: Metadata): Keyslot[] => {
       .flatMap((digest) => digest.keyslots.map(Number)),
   );
   // A reencryption keeps its state in a keyslot that holds no key.
-  return numbered(metadata.keyslots).map(([slot, { kdf }]) => ({
+  return numbered(metadata.keyslots).map(([slot, { kdf, priority }]) => ({
     slot,
     usable: kdf !== undefined && bound.has(slot),
     kdf: kdf?.type ?? 'none',
     iterations: kdf?.iterations ?? kdf?.time ?? null,
     memoryKiB: kdf?.memory ?? null,
     parallel: kdf?.cpus ?? null,
+    priority: priority === 0 ? 'ignore' : priority === 2 ? 'prefer' : 'normal',
   }));
 };
 

@@ -41,6 +41,8 @@ export interface Keyslot {
   readonly iterations: number | null;
   readonly memoryKiB: number | null;
   readonly parallel: number | null;
+  /** `ignore`: tried only where the slot is named. LUKS1 knows `normal` only. */
+  readonly priority: 'ignore' | 'normal' | 'prefer';
 }
 
 export interface Token {

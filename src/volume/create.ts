@@ -12,6 +12,7 @@ import { flushFilesystem, makeFilesystem, mountFilesystem } from './filesystem.t
 import { backUpHeader, removeHeaderBackups } from './headers/backup.ts';
 import { writeIdentity } from './identity.ts';
 import { makeKeyFile } from './key-file.ts';
+import { rememberKind } from './keys/kinds.ts';
 import type { VolumePaths } from './layout.ts';
 import { lockVolume } from './lock.ts';
 import { containerAt, lookAt } from './look.ts';
@@ -94,6 +95,7 @@ const make = (
       const chosen = request.key === 'keyFile' ? pbkdfForRandomKey : await pbkdfForPhrase(type);
       const header = await context.luks.format(paths.creating, key, { type, pbkdf: context.pbkdf ?? chosen });
       if (type === 'luks2') await context.luks.writeGuard(paths.creating, 'created');
+      await rememberKind(context.luks, paths.creating, 0, request.key);
       reached(context, 'formatted');
       // 5 mount point
       if (!(await exists(paths.mountPoint))) undo.push(paths.mountPoint, () => removeMountPoint(paths.mountPoint));

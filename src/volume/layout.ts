@@ -10,6 +10,9 @@ export interface VolumePaths {
   readonly creating: string;
   readonly key: string;
   readonly creatingKey: string;
+  /** A key file that is being put in the place of `key`, and the one that it replaces. */
+  readonly nextKey: string;
+  readonly formerKey: string;
   readonly mountPoint: string;
 }
 
@@ -88,6 +91,8 @@ export class Layout {
       creating: path.join(this.containers, `.${name}.luks.creating`),
       key: path.join(this.keys, `${name}.key`),
       creatingKey: path.join(this.keys, `.${name}.key.creating`),
+      nextKey: path.join(this.keys, `.${name}.key.next`),
+      formerKey: path.join(this.keys, `.${name}.key.former`),
       mountPoint: path.join(this.mounts, name),
     };
   }

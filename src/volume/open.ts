@@ -2,6 +2,7 @@ import { ReelError } from '../errors.ts';
 import type { OpenedReport, VolumeReport } from '../helper/protocol/volume.ts';
 import type { Requests } from '../helper/protocol.ts';
 import { guardOf } from '../luks/luks.ts';
+import { refuseReencrypting } from '../luks/reencryption.ts';
 import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';
 import { makeMountPoint } from './directories.ts';
@@ -45,6 +46,7 @@ export const openVolume = async (
   const header = await context.luks.dump(container.path);
   if (isUsable(look.report, readOnly)) return { ...look.report, ...describe(header) };
   if (isUsable(look.report, !readOnly)) throw openOtherwise(name, readOnly);
+  refuseReencrypting(header, name);
   if (guardOf(header) === 'created') {
     throw new ReelError('volume-state', {
       expected: 'a container whose making was finished',

@@ -1,8 +1,9 @@
 /** Copies of a container's header: what saves a volume whose header is damaged, and what a removed key still opens. */
-import { chmod, open, readdir, rename } from 'node:fs/promises';
+import { chmod, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import type { VolumeContext } from '../context.ts';
 import { removeFile, syncDirectory } from '../directories.ts';
+import { shred } from '../shred.ts';
 
 export interface BackedUp {
   /** Where the container lies now. */
@@ -10,10 +11,8 @@ export interface BackedUp {
   readonly uuid: string;
 }
 
-/** Bytes written over at a time. */
-const piece = 1024 * 1024;
-
-const backupsOf = async (context: VolumeContext, uuid: string): Promise<string[]> =>
+/** All copies of a container's header, whole or not. */
+export const headerBackups = async (context: VolumeContext, uuid: string): Promise<string[]> =>
   (await readdir(context.layout.headers))
     .filter((file) => file.startsWith(`${uuid}.`) || file.startsWith(`.${uuid}.`))
     .map((file) => path.join(context.layout.headers, file));
@@ -33,33 +32,17 @@ export const backUpHeader = async (context: VolumeContext, container: BackedUp):
   return target;
 };
 
-/** Overwrites a file and unlinks it: on a disk that writes in place nothing of its keyslots is left. */
-const shred = async (file: string): Promise<void> => {
-  const handle = await open(file, 'r+');
-  try {
-    const { size } = await handle.stat();
-    const zeros = Buffer.alloc(piece);
-    for (let offset = 0; offset < size; offset += piece) {
-      await handle.write(zeros, 0, Math.min(piece, size - offset), offset);
-    }
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await removeFile(file);
-};
-
 /**
  * Makes a new copy, then destroys all others of this container: after a change of keys they would open with the keys that were removed.
  * Returns how many were destroyed. Idempotent, and at each moment at least one whole copy exists.
  */
 export const renewHeaderBackup = async (context: VolumeContext, container: BackedUp): Promise<number> => {
   const fresh = await backUpHeader(context, container);
-  const old = (await backupsOf(context, container.uuid)).filter((file) => file !== fresh);
+  const old = (await headerBackups(context, container.uuid)).filter((file) => file !== fresh);
   for (const file of old) await shred(file);
   return old.length;
 };
 
 export const removeHeaderBackups = async (context: VolumeContext, uuid: string): Promise<void> => {
-  for (const file of await backupsOf(context, uuid)) await removeFile(file);
+  for (const file of await headerBackups(context, uuid)) await removeFile(file);
 };

@@ -1,0 +1,96 @@
+/** What all changes of keys begin with: the container, its header, and the rest of what a killed helper left undone. */
+import { open } from 'node:fs/promises';
+import { ReelError } from '../../errors.ts';
+import type { Requests } from '../../helper/protocol.ts';
+import { refuseReencrypting } from '../../luks/reencryption.ts';
+import type { LuksDump } from '../../luks/types.ts';
+import type { VolumeContext } from '../context.ts';
+import type { ContainerFile } from '../engine/engine.ts';
+import { headerBackups, renewHeaderBackup } from '../headers/backup.ts';
+import { readKeyFile } from '../key-file.ts';
+import type { VolumePaths } from '../layout.ts';
+import { containerAt } from '../look.ts';
+import { finishRename } from '../unfinished.ts';
+import { forgetRemoved } from './kinds.ts';
+
+export interface Begun {
+  readonly paths: VolumePaths;
+  readonly container: ContainerFile;
+  readonly header: LuksDump;
+}
+
+/** The part of a header that changes with each change of it: LUKS2's first block has a count and a checksum, LUKS1's has its slots. */
+const headBytes = 4096;
+
+const headOf = async (file: string): Promise<Buffer> => {
+  const handle = await open(file, 'r');
+  try {
+    const head = Buffer.alloc(headBytes);
+    await handle.read(head, 0, head.length, 0);
+    return head;
+  } finally {
+    await handle.close();
+  }
+};
+
+/** Whether there is one backup, and it is of the header as it is now. */
+const isBackedUp = async (context: VolumeContext, container: ContainerFile): Promise<boolean> => {
+  const [backup, another] = await headerBackups(context, container.uuid);
+  if (backup === undefined || another !== undefined) return false;
+  return (await headOf(backup)).equals(await headOf(container.path));
+};
+
+/** Brings the backups up to the header of now, and destroys older ones. Idempotent; costs nothing where nothing is to be done. */
+export const settle = async (context: VolumeContext, container: ContainerFile): Promise<void> => {
+  await forgetRemoved(context.luks, container.path);
+  if (!(await isBackedUp(context, container))) await renewHeaderBackup(context, container);
+};
+
+/** Throws `not-found`, `volume-identity`, `reencryption-unfinished`, and what a damaged header throws. */
+export const look = async (
+  context: VolumeContext,
+  { name, container: at, uuid }: Pick<Requests['keys-list'], 'name' | 'container' | 'uuid'>,
+): Promise<Begun> => {
+  const paths = context.layout.paths(name, at);
+  await finishRename(paths);
+  const container = await containerAt(context, paths.container);
+  if (uuid !== undefined && uuid !== container.uuid) {
+    throw new ReelError('volume-identity', {
+      expected: `the container ${uuid} at ${container.path}`,
+      got: container.uuid,
+      hint: 'the file was replaced; put the right one back',
+    });
+  }
+  return { paths, container, header: await context.luks.dump(container.path) };
+};
+
+/** As `look`, for changes. */
+export const begin = async (context: VolumeContext, request: Parameters<typeof look>[1]): Promise<Begun> => {
+  const begun = await look(context, request);
+  refuseReencrypting(begun.header, request.name);
+  await settle(context, begun.container);
+  return begun;
+};
+
+/** Gives `use` the key that opens the volume now: `secret`, which is the caller's, or the bytes of the key file, which are zeroed. */
+export const withCurrent = async <T>(
+  { paths }: Begun,
+  current: 'passphrase' | 'keyFile',
+  secret: Buffer | undefined,
+  use: (key: Buffer) => Promise<T>,
+): Promise<T> => {
+  if (current === 'passphrase' && secret !== undefined) return use(secret);
+  const key = await readKeyFile(paths.key);
+  try {
+    return await use(key);
+  } finally {
+    key.fill(0);
+  }
+};
+
+/** The slot that `key` opens, or undefined for none. */
+export const slotOpenedBy = (context: VolumeContext, file: string, key: Buffer): Promise<number | undefined> =>
+  context.luks.testKey(file, key).catch((error: unknown) => {
+    if (error instanceof ReelError && error.code === 'wrong-key') return undefined;
+    throw error;
+  });
