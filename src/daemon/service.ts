@@ -17,6 +17,7 @@ import { ingestPlugin } from '../ingest/plugin.ts';
 import { playbackPlugin } from '../playback/plugin.ts';
 import { Recorder } from '../recorder/recorder.ts';
 import { loadCertificate } from '../tls/store.ts';
+import { VolumeKeys } from '../volume/manager/keys.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
 import { streamEvents, volumeEvents } from './event-sources.ts';
 import { partsHealth } from './parts-health.ts';
@@ -89,6 +90,7 @@ export class Service {
       auth,
       tickets: new TicketOffice({ now }),
       volumes: this.#volumesPart(),
+      keys: new VolumeKeys({ manager: this.#volumes }),
       streams: this.#streamsPart(),
       events: { bus: this.#events },
       health: partsHealth({

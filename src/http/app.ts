@@ -11,6 +11,7 @@ import { errorSchema, handleErrors, refuseBadUrl } from './error-handler.ts';
 import { type EventsPart, eventRoutes } from './events.ts';
 import { healthRoutes, type PartsHealth } from './health.ts';
 import { type StreamsPart, streamRoutes } from './streams.ts';
+import { type VolumeKeysPart, volumeKeyRoutes } from './volume-keys.ts';
 import { type VolumesPart, volumeRoutes } from './volumes.ts';
 
 export interface AppParams {
@@ -18,6 +19,7 @@ export interface AppParams {
   readonly auth: BasicAuth;
   readonly tickets: TicketOffice;
   readonly volumes: VolumesPart;
+  readonly keys: VolumeKeysPart;
   readonly streams: StreamsPart;
   readonly events: EventsPart;
   readonly health: PartsHealth;
@@ -84,6 +86,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
       reply.header('cache-control', 'no-store');
     });
     await scope.register(volumeRoutes, { volumes: params.volumes });
+    await scope.register(volumeKeyRoutes, { keys: params.keys });
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
     await scope.register(eventRoutes, { events: params.events });
     await scope.register(healthRoutes, { health: params.health });

@@ -26,6 +26,7 @@ export const describeApi = async (): Promise<string> => {
     auth: new BasicAuth({ account, now }),
     tickets: new TicketOffice({ now }),
     volumes: { list: absent, get: absent, create: absent, open: absent, lock: absent },
+    keys: { list: absent, add: absent, change: absent, remove: absent, rotate: absent, recovery: absent },
     streams: { list: absent, get: absent, put: absent, delete: absent },
     events: { bus: new EventBus({ now, log: pino({ level: 'silent' }) }) },
     health: absent,

@@ -9,6 +9,7 @@ import { ReelError } from '../../src/errors.ts';
 import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
 import type { StreamView } from '../../src/http/streams.ts';
+import type { VolumeKeysPart } from '../../src/http/volume-keys.ts';
 import type { CreateOptions, VolumesPart, VolumeView } from '../../src/http/volumes.ts';
 
 export const password = 'marked-password-7461';
@@ -73,6 +74,31 @@ export const standIn = async (changes: { volumes?: Partial<VolumesPart>; attempt
     },
     ...changes.volumes,
   };
+  const keys: VolumeKeysPart = {
+    list: async () => ({ type: 'luks2', reencrypting: false, keys: [] }),
+    add: async (name, key, current) => {
+      note('key add', name, key === 'keyFile' ? key : key.toString('latin1'), current);
+      return { slot: 1, added: true, removed: [] };
+    },
+    change: async (name, old, fresh) => {
+      note('key change', name, old.toString('latin1'), fresh);
+      return { slot: 2, added: true, removed: [1] };
+    },
+    remove: async (name, target, current) => {
+      note('key remove', name, typeof target === 'number' ? target : target.toString('latin1'), current);
+      return { slot: 1, keyFileRemoved: false };
+    },
+    rotate: async (name) => {
+      note('key rotate', name);
+      return { slot: 1, added: true, removed: [0] };
+    },
+    recovery: async (name, current) => {
+      note('key recovery', name, undefined, current);
+      seen.secrets.push(recoveryKey);
+      return recoveryKey;
+    },
+  };
+  const recoveryKey = Buffer.from('marked-recovery-key');
   const stream = (name: string): StreamView => ({
     name,
     volume: 'main',
@@ -119,6 +145,7 @@ export const standIn = async (changes: { volumes?: Partial<VolumesPart>; attempt
     auth: new BasicAuth({ account, now: Date.now, attempts: changes.attempts ?? 1000 }),
     tickets: new TicketOffice({ now: Date.now }),
     volumes,
+    keys,
     streams,
     events: { bus, heartbeatMs: 20, maxBytes: 64 * 1024 },
     health: async () => ({ helper: { up: true, details: { pid: 4711 } }, writer: { up: false, details: {} } }),

@@ -161,13 +161,14 @@ export class VolumeManager {
   }
 
   async #open(volume: ManagedVolume, passphrase: Buffer | undefined, readOnly: boolean): Promise<VolumeView> {
-    const { name, container, engine, key, uuid } = volume.record;
+    const { name, container, engine, uuid } = volume.record;
     if (volume.state === 'open' && volume.readOnly === readOnly) return volume.view();
     if (volume.state === 'open') throw openOtherwise(name, readOnly);
-    if ((key === 'passphrase') !== (passphrase !== undefined)) {
-      const [expected, got] = key === 'passphrase' ? ['a passphrase', 'none'] : ['no passphrase', 'one'];
-      throw new ReelError('invalid-argument', { expected: `${expected} for the volume ${name}`, got });
+    if (volume.record.key === 'passphrase' && passphrase === undefined) {
+      throw new ReelError('invalid-argument', { expected: `a passphrase for the volume ${name}`, got: 'none' });
     }
+    // One with a key file may have passphrases and a recovery key beside it.
+    const key = passphrase === undefined ? 'keyFile' : 'passphrase';
     await volume.release();
     const before = volume.state === 'failed' ? volume.failure : undefined;
     volume.become('opening');

@@ -16,6 +16,13 @@ const recordSchema = Type.Object({
   engine: Type.Union([Type.Literal('kernel'), Type.Literal('userspace')]),
   key: Type.Union([Type.Literal('passphrase'), Type.Literal('keyFile')]),
   createdAt: Type.String(),
+  /** LUKS1 only, whose headers cannot say it: what kind of key each slot is for. */
+  keyKinds: Type.Optional(
+    Type.Record(
+      Type.String(),
+      Type.Union([Type.Literal('passphrase'), Type.Literal('keyFile'), Type.Literal('recovery')]),
+    ),
+  ),
 });
 
 /** What the daemon remembers of a volume. What state it is in is asked of the helper, never written down. */
