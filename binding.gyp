@@ -43,6 +43,11 @@
       "sources": ["<!@(find native/unmount_copy -name '*.cc')"]
     },
     {
+      "target_name": "lease-mount",
+      "type": "executable",
+      "sources": ["<!@(ls native/lease_mount/*.cc)"]
+    },
+    {
       "target_name": "native_tests",
       "type": "executable",
       "dependencies": ["core"],

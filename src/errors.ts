@@ -69,6 +69,7 @@ export const errorTable = {
   'block-plane-died': row('the userspace block plane ended while the volume was open', 'unavailable', 503, 8, true),
   'no-space': row('not enough space', 'exhausted', 507, 7, true),
   'io-error': row('the storage reported an I/O error', 'unavailable', 503, 8, true),
+  'not-supported': row('the kernel of this machine cannot do this', 'unavailable', 501, 8, false),
   // helper
   'helper-unavailable': row('the privileged helper does not answer', 'unavailable', 503, 8, true),
   'helper-protocol': row(

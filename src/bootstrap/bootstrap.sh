@@ -61,5 +61,5 @@ if [ ! -f build/Makefile ] || [ "$(cat build/.sources 2>/dev/null)" != "$sources
   node-gyp configure --nodedir="$node_home" --loglevel=error >&2
   printf '%s' "$sources" > build/.sources
 fi
-[ "$purpose" = run ] && targets='reelvault luksblock launcher unmount-copy' || targets=all
+[ "$purpose" = run ] && targets='reelvault luksblock launcher unmount-copy lease-mount' || targets=all
 make -s -C build -j"$(nproc)" BUILDTYPE=Release $targets >&2

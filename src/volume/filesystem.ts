@@ -4,7 +4,7 @@ import { unmountCopies } from './copies.ts';
 import { checkExt4, makeExt4 } from './filesystem/ext4.ts';
 import { type FilesystemType, filesystemOn, type MakeFilesystem } from './filesystem/kind.ts';
 import { explainXfs, makeXfs } from './filesystem/xfs.ts';
-import { findHolders, type Holder } from './holders.ts';
+import { describeHolder, findHolders, type Holder } from './holders.ts';
 
 /** Unmounting writes out whatever is dirty. */
 const mountTimeoutMs = 120_000;
@@ -49,11 +49,11 @@ export const flushFilesystem = async (point: string): Promise<void> => {
 
 const refuseHeld = (point: string, holders: readonly Holder[], cause?: unknown): void => {
   if (holders.length === 0) return;
-  const first = holders.slice(0, 3).map((holder) => `${holder.command} (pid ${holder.pid}, ${holder.path})`);
+  const first = holders.slice(0, 3).map((holder) => describeHolder(holder));
   throw new ReelError('volume-busy', {
     expected: `nobody to use ${point}`,
     got: `${holders.length === 1 ? 'one user' : `${holders.length} uses`}: ${first.join(', ')}`,
-    hint: 'end these processes, or let them close their files',
+    hint: 'end them, or let them close their files; or lock with level slam, which ends them by force',
     cause,
     details: { holders },
   });
@@ -64,11 +64,11 @@ const refuseHeld = (point: string, holders: readonly Holder[], cause?: unknown):
  * are looked for first, because the kernel does not mind users in another mount namespace until it is too late to go back.
  */
 export const unmountFilesystem = async (point: string, number: string): Promise<void> => {
-  refuseHeld(point, await findHolders(number));
+  refuseHeld(point, await findHolders(number, { meant: [point] }));
   try {
     await run('umount', [point], { timeoutMs: mountTimeoutMs });
   } catch (thrown) {
-    refuseHeld(point, await findHolders(number), thrown);
+    refuseHeld(point, await findHolders(number, { meant: [point] }), thrown);
     throw thrown;
   }
   await unmountCopies(number, point);

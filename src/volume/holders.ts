@@ -1,14 +1,23 @@
 import { open, readdir, readFile, readlink } from 'node:fs/promises';
-import { parseMountinfo } from './mountinfo.ts';
+import { attachedLoops } from './engine/loop.ts';
+import { foreignMounts } from './foreign-mounts.ts';
+import { parseMountinfo, readMounts } from './mountinfo.ts';
+import { factsOf, type ProcessFacts } from './process-facts.ts';
 
-/** A process that keeps a filesystem in use. */
-export interface Holder {
-  readonly pid: number;
-  readonly command: string;
-  readonly how: 'file' | 'directory' | 'root' | 'program' | 'mapping' | 'namespace';
+/** What keeps a filesystem in use: a process, or the kernel on behalf of none (a loop device, a swap file, a mount of the host). */
+export interface Holder extends ProcessFacts {
+  /** Null where no process is behind it. */
+  readonly pid: number | null;
+  readonly how: 'file' | 'directory' | 'root' | 'program' | 'mapping' | 'namespace' | 'mount' | 'loop' | 'swap';
   /** As the process sees it, where it has one. */
   readonly path: string;
 }
+
+/** `nginx: worker (pid 17, nginx.service, /mount/main/x)` */
+export const describeHolder = ({ command, pid, unit, path }: Holder): string => {
+  const facts = [pid === null ? null : `pid ${pid}`, unit, path].filter((fact) => fact !== null && fact !== '');
+  return `${command} (${facts.join(', ')})`;
+};
 
 /** Answers stay small: whoever wants to lock needs the first few, not ten thousand. */
 const mostHolders = 100;
@@ -40,6 +49,9 @@ const mountIdOf = async (link: string): Promise<number | undefined> => {
   }
 };
 
+const within = (path: string, points: readonly string[]): boolean =>
+  points.some((point) => path === point || path.startsWith(point === '/' ? '/' : `${point}/`));
+
 const linkTargets = { directory: 'cwd', root: 'root', program: 'exe' } as const;
 
 /** `/proc/<pid>/maps` names devices as hexadecimal `major:minor`. */
@@ -51,9 +63,12 @@ const mapsDevice = (device: string): string => {
 class Scan {
   readonly #device: string;
   readonly #mapped: string;
-  constructor(device: string) {
+  readonly #point: string | undefined;
+
+  constructor(device: string, point: string | undefined) {
     this.#device = device;
     this.#mapped = mapsDevice(device);
+    this.#point = point;
   }
 
   /** Ids of the filesystem's mounts, of every namespace and every root directory of `pids`: each process shows those beneath its own. */
@@ -67,7 +82,7 @@ class Scan {
       if (known.has(`${namespace} ${root}`)) continue;
       known.add(`${namespace} ${root}`);
       for (const mount of parseMountinfo(await orElse(readFile(`/proc/${pid}/mountinfo`, 'utf8'), ''))) {
-        if (mount.device === this.#device) ids.add(mount.id);
+        if (mount.device === this.#device && (this.#point ?? mount.point) === mount.point) ids.add(mount.id);
       }
     }
     return ids;
@@ -88,35 +103,59 @@ class Scan {
     }
     for (const line of (await orElse(readFile(`/proc/${pid}/maps`, 'utf8'), '')).split('\n')) {
       const [, , , device, , ...path] = line.split(/ +/);
-      if (device === this.#mapped) found.push({ how: 'mapping', path: path.join(' ') });
+      if (device !== this.#mapped) continue;
+      const mapped = path.join(' ');
+      if (this.#point === undefined || within(mapped, [this.#point])) found.push({ how: 'mapping', path: mapped });
     }
     return found;
   }
 }
 
-const commandOf = async (pid: number): Promise<string> => {
-  const line = (await orElse(readFile(`/proc/${pid}/cmdline`, 'utf8'), '')).replaceAll('\0', ' ').trim();
-  return (line === '' ? await orElse(readFile(`/proc/${pid}/comm`, 'utf8'), '') : line).trim().slice(0, 200);
-};
-
 const processes = async (): Promise<number[]> =>
   (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
 
+/** What the kernel itself keeps open beneath one of these directories: the files below loop devices and swap areas. */
+const kernelHolders = async (points: readonly string[]): Promise<Holder[]> => {
+  const none = { pid: null, unit: null, user: null } as const;
+  const loops = (await attachedLoops())
+    .filter(({ backingFile }) => within(backingFile, points))
+    .map(({ path, backingFile }) => ({ ...none, command: path, how: 'loop' as const, path: backingFile }));
+  const swaps = (await orElse(readFile('/proc/swaps', 'utf8'), ''))
+    .split('\n')
+    .map((line) => line.split(/\s+/, 1)[0] ?? '')
+    .filter((file) => within(file, points))
+    .map((file) => ({ ...none, command: 'swap', how: 'swap' as const, path: file }));
+  return [...loops, ...swaps];
+};
+
+export interface HolderOptions {
+  /** Only through the mount at this very place, in whatever namespace. */
+  readonly point?: string;
+  /** Where the filesystem is meant to be mounted: a mount anywhere else that would outlive ours counts, too. */
+  readonly meant?: readonly string[];
+}
+
 /**
- * Who uses the filesystem on `device` (`major:minor`): open files, working and root directories, programs, mappings. Descriptors that
- * came over a socket count too: they are found by mount id, whatever namespace the process is in.
+ * Who uses the filesystem on `device` (`major:minor`): open files, working and root directories, programs, mappings, loop devices and
+ * swap files. Descriptors that came over a socket count too: they are found by mount id, whatever namespace the process is in.
  */
-export const findHolders = async (device: string): Promise<Holder[]> => {
-  const scan = new Scan(device);
+export const findHolders = async (device: string, { point, meant }: HolderOptions = {}): Promise<Holder[]> => {
+  const scan = new Scan(device, point);
   const pids = await processes();
   const ids = await scan.mountIds(pids);
   const holders: Holder[] = [];
+  const own = (await readMounts()).filter((mount) => mount.device === device).map((mount) => mount.point);
+  holders.push(...(await kernelHolders(point === undefined ? own : [point])));
+  for (const { pid, path } of meant === undefined ? [] : await foreignMounts(device, meant, pids)) {
+    const facts = pid === null ? { command: 'mount', unit: null, user: null } : await factsOf(pid);
+    holders.push({ pid, ...facts, how: 'mount', path });
+  }
   for (const pid of pids) {
     const seen = new Set<string>();
     for (const { how, path } of await scan.of(pid, ids)) {
       if (seen.has(`${how} ${path}`)) continue;
       seen.add(`${how} ${path}`);
-      holders.push({ pid, command: await commandOf(pid), how, path });
+      holders.push({ pid, ...(await factsOf(pid)), how, path });
       if (holders.length >= mostHolders) return holders;
     }
   }
@@ -124,16 +163,16 @@ export const findHolders = async (device: string): Promise<Holder[]> => {
 };
 
 /** One process of each mount namespace in which the filesystem is mounted, once for each of its mount points there. */
-export const findNamespaces = async (device: string): Promise<Holder[]> => {
+export const findNamespaces = async (device: string): Promise<(Holder & { readonly pid: number })[]> => {
   const known = new Set<string>();
-  const holders: Holder[] = [];
+  const holders: (Holder & { readonly pid: number })[] = [];
   for (const pid of await processes()) {
     const namespace = await orElse(readlink(`/proc/${pid}/ns/mnt`), '');
     if (namespace === '' || known.has(namespace)) continue;
     known.add(namespace);
     for (const mount of parseMountinfo(await orElse(readFile(`/proc/${pid}/mountinfo`, 'utf8'), ''))) {
       if (mount.device !== device) continue;
-      holders.push({ pid, command: await commandOf(pid), how: 'namespace', path: mount.point });
+      holders.push({ pid, ...(await factsOf(pid)), how: 'namespace', path: mount.point });
     }
   }
   return holders;

@@ -21,6 +21,9 @@ export interface LayoutParams {
   readonly runtime: string;
 }
 
+/** Lies beside the mount points of the volumes, so no volume can have this name. */
+const reservedName = 'leases';
+
 const outside = (file: string, got: string): ReelError =>
   new ReelError('path-outside', { expected: 'a path that stays beneath the datapath', got, details: { path: file } });
 
@@ -35,6 +38,8 @@ export class Layout {
   readonly keys: string;
   readonly headers: string;
   readonly mounts: string;
+  /** Mount points of leases: `<volume>/<consumer>/`. */
+  readonly leases: string;
   readonly blocks: string;
   readonly #datapath: Datapath;
 
@@ -47,6 +52,7 @@ export class Layout {
     this.keys = path.join(first, 'keys');
     this.headers = path.join(first, 'headers');
     this.mounts = roots.length === 1 ? path.join(first, 'mount') : last;
+    this.leases = path.join(last, reservedName);
     this.blocks = path.join(runtime, 'block');
   }
 
@@ -73,6 +79,7 @@ export class Layout {
       [this.keys, 0o700],
       [this.headers, 0o700],
       [this.mounts, 0o755],
+      [this.leases, 0o755],
       [this.blocks, 0o700],
     ] as const) {
       const made = await mkdir(directory, { recursive: true, mode });
@@ -81,8 +88,14 @@ export class Layout {
     }
   }
 
-  /** `container` is what the caller says, or nothing for the default. Throws `path-outside` and `path-invalid`. */
+  /** `container` is what the caller says, or nothing for the default. Throws `path-outside`, `path-invalid`, `invalid-argument`. */
   paths(name: string, container?: string): VolumePaths {
+    if (name === reservedName) {
+      throw new ReelError('invalid-argument', {
+        expected: `a volume name other than "${reservedName}"`,
+        got: 'the name of the directory that leases are mounted in',
+      });
+    }
     const file = container ?? path.join(this.containers, `${name}.luks`);
     this.#datapath.resolve(file);
     return {
@@ -95,6 +108,18 @@ export class Layout {
       formerKey: path.join(this.keys, `.${name}.key.former`),
       mountPoint: path.join(this.mounts, name),
     };
+  }
+
+  /** Where the leases of a volume are mounted. Idempotent. */
+  async makeLeaseDirectory(volume: string): Promise<void> {
+    const directory = path.join(this.leases, volume);
+    const made = await mkdir(directory, { recursive: true, mode: 0o755 });
+    if (made !== undefined) await chmod(directory, 0o755); // the umask does not decide this
+    await this.#ownedByRoot(directory);
+  }
+
+  leasePoint(volume: string, consumer: string): string {
+    return path.join(this.leases, volume, consumer);
   }
 
   /** Checks each directory from the datapath's root down to `file`. Throws `path-outside`, `not-found`, `config-invalid`. */

@@ -2,7 +2,9 @@ import { ReelError } from '../errors.ts';
 import type { LockReport } from '../helper/protocol/volume.ts';
 import type { VolumeContext } from './context.ts';
 import { findNamespaces } from './holders.ts';
-import { lookAt } from './look.ts';
+import { leaseMount, mountedLeases } from './lease/mounted.ts';
+import { type Look, lookAt } from './look.ts';
+import { readMounts } from './mountinfo.ts';
 import { tearDown } from './teardown.ts';
 import { finishRename, removeUnfinished } from './unfinished.ts';
 
@@ -19,6 +21,7 @@ export const lockVolume = async (context: VolumeContext, name: string, container
     if (look.report.problem === null) return { ...look.report, flushError: null };
     throw new ReelError('volume-state', look.report.problem);
   }
+  if (look.report.state === 'open') await refuseLeased(context, look);
   const numbers = look.attachments.flatMap((attachment) => attachment.numbers);
   const flushError = await tearDown(context, look.container, look.paths.mountPoint).catch(async (error: unknown) => {
     throw await withNamespaces(error, numbers);
@@ -29,6 +32,20 @@ export const lockVolume = async (context: VolumeContext, name: string, container
     expected: `nothing of ${name} left attached or mounted`,
     got: after.report.problem?.got ?? after.report.state,
     hint: 'see "What is left" in docs/volumes.md',
+  });
+};
+
+/** Of a whole volume only: where it is in pieces, a lease serves nobody any more. Throws `volume-busy` with `details.leases`. */
+const refuseLeased = async (context: VolumeContext, look: Look): Promise<void> => {
+  const { name } = look.paths;
+  const devices = new Set(look.attachments.flatMap((attachment) => attachment.numbers));
+  const leases = mountedLeases(context.layout, name, await readMounts(), devices).map(leaseMount);
+  if (leases.length === 0) return;
+  throw new ReelError('volume-busy', {
+    expected: `no lease of the volume ${name}`,
+    got: leases.map(({ consumer }) => consumer).join(', '),
+    hint: 'lock it with drain, which gives the consumers notice and takes their mounts away, or remove the leases',
+    details: { leases },
   });
 };
 

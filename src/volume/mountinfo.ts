@@ -9,6 +9,10 @@ export interface Mount {
   readonly root: string;
   readonly point: string;
   readonly options: readonly string[];
+  /** Its peer group, where it is shared; what is mounted or unmounted below it happens in every mount of the group. */
+  readonly shared: number | null;
+  /** The peer group it follows, where it is a slave. */
+  readonly master: number | null;
   readonly type: string;
   readonly source: string;
   readonly superOptions: readonly string[];
@@ -27,7 +31,11 @@ const unescapePath = (text: string): string =>
 
 const parseLine = (line: string): Mount[] => {
   const [front = '', back = ''] = line.split(' - ', 2);
-  const [id, parent, device, root, point, options] = front.split(' ');
+  const [id, parent, device, root, point, options, ...tags] = front.split(' ');
+  const group = (name: string): number | null => {
+    const tag = tags.find((each) => each.startsWith(`${name}:`));
+    return tag === undefined ? null : Number(tag.slice(name.length + 1));
+  };
   const [type, source, superOptions] = back.split(' ');
   if (device === undefined || root === undefined || point === undefined || type === undefined) return [];
   return [
@@ -38,6 +46,8 @@ const parseLine = (line: string): Mount[] => {
       root: unescapePath(root),
       point: unescapePath(point),
       options: (options ?? '').split(','),
+      shared: group('shared'),
+      master: group('master'),
       type,
       source: unescapePath(source ?? ''),
       superOptions: (superOptions ?? '').split(','),

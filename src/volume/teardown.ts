@@ -1,12 +1,14 @@
+import path from 'node:path';
 import { ReelError, toReelError } from '../errors.ts';
 import type { VolumeContext } from './context.ts';
 import { reached } from './context.ts';
 import type { ContainerFile } from './engine/engine.ts';
 import { flushFilesystem, unmountFilesystem } from './filesystem.ts';
+import { unmountLeases } from './lease/remove.ts';
 import { type Mount, mountAt, readMounts } from './mountinfo.ts';
 
 /**
- * Takes everything of a container away that is attached or mounted: flush, unmount, loop, block plane or mapping, in this order.
+ * Takes everything of a container away that is attached or mounted: leases, flush, unmount, loop, block plane or mapping, in this order.
  * Serves `lock`, the cleaning before an open, and the undo of both. Idempotent. The answer is what the flush said, null for nothing.
  * Throws `volume-busy` with the holders; then what was not reached yet is as it was.
  */
@@ -21,6 +23,7 @@ export const tearDown = async (
     // An incomplete attachment still has the loop device that the filesystem is on.
     for (const number of attachment?.numbers ?? []) numbers.add(number);
   }
+  await unmountLeases(context, path.basename(mountPoint), numbers);
   const flushError = await unmountOurs(context, mountPoint, numbers);
   await refuseMounted(numbers);
   for (const engine of Object.values(context.engines)) await engine.detach(container);

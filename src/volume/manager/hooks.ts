@@ -20,6 +20,16 @@ export interface VolumeEvent {
   readonly [fact: string]: unknown;
 }
 
+/** How a volume is to be let go of. */
+export interface LockOptions {
+  /** Finish what goes on, and give consumers of leases notice. */
+  readonly drain: boolean;
+  /** Milliseconds in which consumers of leases must have let go. */
+  readonly deadlineMs?: number;
+  /** The volume is taken by force right after: what cannot be let go of in time is not waited for. */
+  readonly slam?: boolean;
+}
+
 /** What the parts above a volume want to know. Each call is awaited. */
 export interface VolumeHooks {
   /** Also for a volume that was adopted at the start, or stays open because it could not be locked. */
@@ -28,7 +38,7 @@ export interface VolumeHooks {
    * Lets go of everything in the volume. Without `drain` it throws `volume-busy` with the streams in `details.streams` when somebody
    * records; with it, the streams are finished first.
    */
-  beforeLock?(name: string, options: { readonly drain: boolean }): Promise<void>;
+  beforeLock?(name: string, options: LockOptions): Promise<void>;
   /** The volume failed while it was open: nothing in it can be read or written any more, and it must be let go of. */
   onLost?(name: string, error: ReelError): Promise<void>;
   onState?(view: VolumeView): void;

@@ -7,7 +7,7 @@ import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { KeyedMutex } from '../mutex.ts';
 import { openOtherwise } from '../open-otherwise.ts';
-import type { OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
+import type { LockOptions, OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
 import { type CreateParams, chooseEngine, freeContainer } from './new-volume.ts';
 import { failureOf, isLasting, problemOf } from './next-step.ts';
@@ -88,9 +88,9 @@ export class VolumeManager {
     return this.#mutex.run(name, () => this.#open(this.#volume(name), passphrase, readOnly));
   }
 
-  /** Idempotent. Throws `volume-busy` with `details.streams` or `details.holders`; then the volume stays open. */
-  lock(name: string, { drain = false }: { readonly drain?: boolean } = {}): Promise<VolumeView> {
-    return this.#mutex.run(name, () => this.#lock(this.#volume(name), drain));
+  /** Idempotent. Throws `volume-busy` with `details.streams`, `.leases` or `.holders`; then the volume stays open. */
+  lock(name: string, options: Partial<LockOptions> = {}): Promise<VolumeView> {
+    return this.#mutex.run(name, () => this.#lock(this.#volume(name), { drain: false, ...options }));
   }
 
   /** Runs `work` while nobody else changes the volume. Throws `not-found`. */
@@ -195,12 +195,12 @@ export class VolumeManager {
     return volume.view();
   }
 
-  async #lock(volume: ManagedVolume, drain: boolean): Promise<VolumeView> {
+  async #lock(volume: ManagedVolume, options: LockOptions): Promise<VolumeView> {
     const { name, container } = volume.record;
     if (volume.state === 'open') {
-      if (drain) volume.become('draining');
+      if (options.drain) volume.become('draining');
       try {
-        for (const hooks of this.#hooks) await hooks.beforeLock?.(name, { drain });
+        for (const hooks of this.#hooks) await hooks.beforeLock?.(name, options);
       } catch (error) {
         volume.become('open');
         // Those asked before the one that refused have let go already.

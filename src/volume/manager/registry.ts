@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { replacePrivateFile } from '../../config/private-file.ts';
 import { ReelError } from '../../errors.ts';
+import { leaseRecordSchema } from './lease-record.ts';
 
 const recordSchema = Type.Object({
   name: Type.String(),
@@ -23,6 +24,7 @@ const recordSchema = Type.Object({
       Type.Union([Type.Literal('passphrase'), Type.Literal('keyFile'), Type.Literal('recovery')]),
     ),
   ),
+  leases: Type.Optional(Type.Array(leaseRecordSchema)),
 });
 
 /** What the daemon remembers of a volume. What state it is in is asked of the helper, never written down. */
