@@ -121,7 +121,10 @@ await describeEngines('volume life', (engine) => {
         assert.equal(error.code, 'volume-busy');
         const holders = error.details.holders as { pid: number; command: string; how: string; path: string }[];
         const at = path.join(result.mountPoint, 'dvr');
-        assert.deepEqual(holders, [{ pid: holder.pid, command: 'sleep 600', how: 'directory', path: at }]);
+        assert.deepEqual(
+          holders.map(({ pid, command, how, path: where }) => [pid, command, how, where]),
+          [[holder.pid, 'sleep 600', 'directory', at]],
+        );
         return true;
       });
       const asked = await helper.client.call({ verb: 'holders', name: 'v' });

@@ -129,9 +129,9 @@ await describeEngines('leases', (engine) => {
     const inside = path.join(root, 'vod', 'swapped');
     await mkdir(inside);
     await symlink('/etc', path.join(root, 'vod', 'bait'));
-    let ended = false;
+    const end = new AbortController();
     const swapping = (async () => {
-      while (!ended) {
+      while (!end.signal.aborted) {
         await rename(inside, `${inside}.away`);
         await rename(path.join(root, 'vod', 'bait'), inside);
         await rename(inside, path.join(root, 'vod', 'bait'));
@@ -150,7 +150,7 @@ await describeEngines('leases', (engine) => {
       if (mount !== undefined) assert.deepEqual([mount.device, mount.root.startsWith('/vod/swapped')], [device, true]);
       await remove('race');
     }
-    ended = true;
+    end.abort();
     await swapping;
     await rm(inside, { recursive: true });
     assert.ok(counts.mounted + counts.refused === 30 && counts.refused > 0, JSON.stringify(counts));

@@ -12,11 +12,17 @@ const only = (text: string) => {
 };
 
 test('fields, with and without optional ones', () => {
-  for (const optional of ['', ' shared:1', ' shared:1 master:2 propagate_from:3']) {
+  const cases = [
+    ['', null, null],
+    [' shared:1', 1, null],
+    [' shared:1 master:2 propagate_from:3', 1, 2],
+    [' unbindable', null, null],
+  ] as const;
+  for (const [optional, shared, master] of cases) {
     const mount = only(`40 27 7:3 /sub /mount/v rw,noatime${optional} - ext4 /dev/loop3 rw,errors=remount-ro\n`);
     assert.deepEqual(mount, {
       ...{ id: 40, parent: 27, device: '7:3', root: '/sub', point: '/mount/v', options: ['rw', 'noatime'] },
-      ...{ type: 'ext4', source: '/dev/loop3', superOptions: ['rw', 'errors=remount-ro'] },
+      ...{ shared, master, type: 'ext4', source: '/dev/loop3', superOptions: ['rw', 'errors=remount-ro'] },
     });
   }
 });
