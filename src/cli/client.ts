@@ -48,12 +48,22 @@ export class AdminClient {
     return refuse(answer, parse((await buffer(answer)).toString('utf8')));
   }
 
+  /** For answers that are not JSON. The caller zeroes what it gets. */
+  postForBytes(url: string, secret?: Buffer): Promise<Buffer> {
+    return this.#exchange('POST', url, secret);
+  }
+
   async #call<T>(method: string, url: string, secret?: Buffer): Promise<T> {
+    return parse((await this.#exchange(method, url, secret)).toString('utf8')) as T;
+  }
+
+  /** The body of an answer that is no error. */
+  async #exchange(method: string, url: string, secret?: Buffer): Promise<Buffer> {
     const headers =
       secret === undefined ? {} : { 'content-type': 'application/octet-stream', 'content-length': secret.length };
     const answer = await this.#send(method, url, headers, secret);
-    const body = parse((await buffer(answer)).toString('utf8'));
-    return (answer.statusCode ?? 500) < 400 ? (body as T) : refuse(answer, body);
+    const body = await buffer(answer);
+    return (answer.statusCode ?? 500) < 400 ? body : refuse(answer, parse(body.toString('utf8')));
   }
 
   #send(

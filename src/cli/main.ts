@@ -6,6 +6,7 @@ import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { streamList } from './stream-list.ts';
 import { volumeCreate } from './volume-create.ts';
+import { volumeKey } from './volume-key.ts';
 import { volumeList } from './volume-list.ts';
 import { volumeLock } from './volume-lock.ts';
 import { volumeOpen } from './volume-open.ts';
@@ -31,7 +32,7 @@ serve(program);
 status(program);
 events(program);
 const volume = program.command('volume').description('make, open, lock and list volumes');
-for (const verb of [volumeCreate, volumeOpen, volumeLock, volumeList]) verb(volume);
+for (const verb of [volumeCreate, volumeOpen, volumeLock, volumeList, volumeKey]) verb(volume);
 const stream = program.command('stream').description('look at streams');
 streamList(stream);
 

@@ -1,42 +1,36 @@
 /** `reelvault volume open`. */
 import type { Command } from 'commander';
 import type { VolumeView } from '../http/volumes.ts';
+import { type CurrentKeyOptions, currentKey, currentKeyOptions } from './current-key.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { print } from './output.ts';
-import { secretFrom } from './secret.ts';
+import { volumeUrl } from './volume-url.ts';
 
-interface Options extends GlobalOptions {
-  readonly passphraseFile?: string;
-  readonly ask?: boolean;
+interface Options extends GlobalOptions, CurrentKeyOptions {
   readonly readOnly?: boolean;
 }
 
 export const volumeOpen = (parent: Command): void => {
-  parent
-    .command('open <name>')
+  currentKeyOptions(parent.command('open <name>'))
     .description('open and mount a volume')
-    .option(
-      '--passphrase-file <file>',
-      'the passphrase is the bytes of this file, all of them, a newline too; - is standard input',
-    )
-    .option('--ask', 'ask for the passphrase')
     .option('--read-only', 'write nothing at all: streams can be played from it and not recorded into it')
     .addHelpText(
       'after',
       `
-Without either option the key file of the volume is used.
+Without --passphrase-file, --ask and --recovery the key file of the volume is used.
 
 Examples:
   reelvault volume open main
   reelvault volume open main --ask
+  reelvault volume open main --recovery
   reelvault volume open evidence --read-only
   reelvault volume open main --passphrase-file /dev/fd/3 3< secret`,
     )
     .action(async (name: string, _local: object, command: Command) => {
       const options = command.optsWithGlobals<Options>();
-      const secret = await secretFrom(options);
+      const secret = await currentKey(options);
       try {
-        const url = `/volumes/${encodeURIComponent(name)}/open?readOnly=${options.readOnly === true}`;
+        const url = `${volumeUrl(name, '/open')}?readOnly=${options.readOnly === true}`;
         const volume = await clientOf(options).post<VolumeView>(url, secret);
         const how = volume.readOnly === true ? `${volume.state} read-only` : volume.state;
         print(options, volume, `${volume.name}: ${how} at ${volume.mountPoint ?? '?'} (${volume.engine})`);

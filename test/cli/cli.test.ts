@@ -77,6 +77,38 @@ test('create with a key file: the container opens with it, and only root reads i
   assert.equal((await service.run(['volume', 'lock', 'keyed'])).code, 0);
 });
 
+test('keys: a passphrase beside the key file, a recovery key that opens however it is typed, rotation, removal', async () => {
+  const keys = async (): Promise<string[]> => {
+    const { stdout, code, stderr } = await service.run(['volume', 'key', 'list', 'keyed', '--json']);
+    assert.equal(code, 0, stderr);
+    return (json(stdout).keys as { slot: number; kind: string }[]).map(({ slot, kind }) => `${slot} ${kind}`);
+  };
+  const key = (args: string[], input?: string) => service.run(['volume', 'key', ...args], input);
+  const added = await key(['add', 'keyed', '--new-passphrase-file', '-', '--json'], phrase);
+  assert.deepEqual(json(added.stdout), { slot: 1, added: true, removed: [] }, added.stderr);
+  const made = await key(['recovery', 'keyed', '--passphrase-file', '-'], phrase);
+  assert.match(made.stdout, /^[0-9A-Z]{5}(-[0-9A-Z]{5}){12}\n$/, made.stderr);
+  assert.deepEqual(await keys(), ['0 keyFile', '1 passphrase', '2 recovery']);
+  assert.match((await service.run(['volume', 'key', 'list', 'keyed'])).stdout, /^2 +recovery +yes +normal +pbkdf2/m);
+
+  const typed = made.stdout.trim().toLowerCase().replaceAll('-', ' ');
+  const mistyped = typed.replace(/^(.)/, (first) => (first === 'a' ? 'b' : 'a'));
+  const typo = await service.run(['volume', 'open', 'keyed', '--recovery', '-', '--json'], mistyped);
+  assert.deepEqual([typo.code, (json(typo.stderr).error as { details: object }).details], [2, { groups: [1] }]);
+  assert.equal((await service.run(['volume', 'open', 'keyed', '--recovery', '-'], typed)).code, 0);
+  assert.equal((await key(['rotate', 'keyed', '--json'])).code, 0);
+  assert.deepEqual(await keys(), ['1 passphrase', '2 recovery', '3 keyFile']);
+
+  const changed = await key(['change', 'keyed', '--recovery', '-', '--new-passphrase-file', '/dev/null'], typed);
+  assert.equal(changed.code, 2, 'an empty passphrase is refused');
+  assert.equal((await key(['remove', 'keyed', '--slot', '3'])).code, 5);
+  assert.equal((await key(['remove', 'keyed', '--remove-file', '-', '--json'], phrase)).code, 0);
+  assert.deepEqual(await keys(), ['2 recovery', '3 keyFile']);
+  assert.equal((await key(['remove', 'keyed'])).code, 2);
+  assert.equal((await service.run(['volume', 'lock', 'keyed'])).code, 0);
+  for (const secret of [phrase, made.stdout.trim()]) assert.ok(!service.log.includes(secret));
+});
+
 const wrongUses: [args: string[], code: number, what: RegExp][] = [
   [['volume', 'open', 'none'], 4, /none/],
   [['volume', 'create', '../x', '--size', '64M'], 2, /invalid-argument/],
