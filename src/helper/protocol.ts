@@ -3,15 +3,16 @@
  * Secrets are no part of the JSON: they travel as the bytes behind it, in the order `secrets` names them.
  */
 import type { Static } from 'typebox';
+import { type GrowResults, growVerbs } from './protocol/grow.ts';
 import { type KeysResults, keysVerbs } from './protocol/keys.ts';
 import { type LeaseResults, leaseVerbs } from './protocol/lease.ts';
 import { type MachineResults, machineVerbs } from './protocol/machine.ts';
 import { type VolumeResults, volumeVerbs } from './protocol/volume.ts';
 
 /** Every verb with its schema, its secrets, and a time limit longer than every limit inside the helper, which answers with the reason. */
-export const verbs = { ...machineVerbs, ...volumeVerbs, ...keysVerbs, ...leaseVerbs };
+export const verbs = { ...machineVerbs, ...volumeVerbs, ...keysVerbs, ...leaseVerbs, ...growVerbs };
 
 export type Verb = keyof typeof verbs;
 export type Requests = { [V in Verb]: Static<(typeof verbs)[V]['schema']> };
 export type Request = Requests[Verb];
-export type Results = MachineResults & VolumeResults & KeysResults & LeaseResults;
+export type Results = MachineResults & VolumeResults & KeysResults & LeaseResults & GrowResults;

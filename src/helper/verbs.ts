@@ -4,13 +4,20 @@ import type { VolumeContext } from '../volume/context.ts';
 import { KeyedMutex } from '../volume/mutex.ts';
 import { machineVerbs } from './protocol/machine.ts';
 import { type Request, type Verb, verbs } from './protocol.ts';
+import { growHandlers } from './verbs/grow.ts';
 import type { Handler, Handlers, Outcome } from './verbs/handler.ts';
 import { keysHandlers } from './verbs/keys.ts';
 import { leaseHandlers } from './verbs/lease.ts';
 import { machineHandlers } from './verbs/machine.ts';
 import { volumeHandlers } from './verbs/volume.ts';
 
-const handlers: Handlers<Verb> = { ...machineHandlers, ...volumeHandlers, ...keysHandlers, ...leaseHandlers };
+const handlers: Handlers<Verb> = {
+  ...machineHandlers,
+  ...volumeHandlers,
+  ...keysHandlers,
+  ...leaseHandlers,
+  ...growHandlers,
+};
 
 const invalid = (expected: string, got: string): ReelError => new ReelError('invalid-argument', { expected, got });
 

@@ -13,6 +13,8 @@ export interface VolumePaths {
   /** A key file that is being put in the place of `key`, and the one that it replaces. */
   readonly nextKey: string;
   readonly formerKey: string;
+  /** There while the volume has not reached the size it was told to grow to. */
+  readonly growing: string;
   readonly mountPoint: string;
 }
 
@@ -106,6 +108,7 @@ export class Layout {
       creatingKey: path.join(this.keys, `.${name}.key.creating`),
       nextKey: path.join(this.keys, `.${name}.key.next`),
       formerKey: path.join(this.keys, `.${name}.key.former`),
+      growing: path.join(this.containers, `.${name}.luks.growing`),
       mountPoint: path.join(this.mounts, name),
     };
   }

@@ -5,6 +5,7 @@ import type { VolumeReport } from '../helper/protocol/volume.ts';
 import type { VolumeContext } from './context.ts';
 import { exists } from './directories.ts';
 import type { Attachment, ContainerFile } from './engine/engine.ts';
+import { readJournal } from './grow/journal.ts';
 import { proveIdentity } from './identity.ts';
 import type { VolumePaths } from './layout.ts';
 import { readLuksHeader } from './luks-header.ts';
@@ -83,7 +84,7 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
   const nothing = {
     ...{ name, container: paths.container, mountPoint: paths.mountPoint, uuid: null, type: null, size: null },
     ...{ engine: null, device: null, directIo: null, blockPid: null, access: null, readOnly: null },
-    problem: null,
+    ...{ problem: null, growing: null },
     keyFile: (await exists(paths.key)) ? paths.key : null,
   };
   if (!(await exists(paths.container))) {
@@ -98,7 +99,9 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
   const container = await containerAt(context, paths.container);
   const attachments = await attachmentsOf(context, container);
   const { uuid, type, size } = container;
-  const known = { ...nothing, uuid, type, size };
+  const journal = await readJournal(paths.growing, uuid);
+  const growing = journal === undefined ? null : { from: journal.from, to: journal.to };
+  const known = { ...nothing, uuid, type, size, growing };
   if (attachments.length === 0 && mount === undefined) {
     return { paths, container, attachments, mount, report: { ...known, state: 'locked' } };
   }

@@ -8,6 +8,7 @@ import { reached, type VolumeContext } from './context.ts';
 import { makeMountPoint } from './directories.ts';
 import type { ContainerFile } from './engine/engine.ts';
 import { checkFilesystem, mountFilesystem } from './filesystem.ts';
+import { growBeforeMount } from './grow/before-mount.ts';
 import { proveIdentity } from './identity.ts';
 import { readKeyFile } from './key-file.ts';
 import { lookAt } from './look.ts';
@@ -127,6 +128,8 @@ const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
     reached(context, 'attached');
     // 5 check
     const type = await checkFilesystem(device, { readOnly });
+    const ours = type === 'ext4' && !readOnly;
+    if (ours && (await growBeforeMount(context, name, container, device))) await checkFilesystem(device, { readOnly });
     reached(context, 'checked');
     // 6 mount
     await makeMountPoint(mountPoint);

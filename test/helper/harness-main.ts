@@ -1,15 +1,17 @@
 /** A helper for the tests: a quick key derivation, and a crash (`kill -9` of itself) right after a named step. */
+import { execFileSync } from 'node:child_process';
 import pino from 'pino';
 import { startHelper } from '../../src/helper/start.ts';
 import type { HarnessParams } from './harness.ts';
 
-const { crashAfter, ...params } = JSON.parse(process.argv[2] ?? '') as HarnessParams;
+const { crashAfter, commandAfter, ...params } = JSON.parse(process.argv[2] ?? '') as HarnessParams;
 const server = await startHelper({
   ...params,
   log: pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true })),
   seams: {
     pbkdf: { type: 'pbkdf2', iterations: 1000 },
     afterStep: (step) => {
+      if (step === commandAfter?.step) execFileSync('sh', ['-c', commandAfter.command]);
       if (step === crashAfter) process.kill(process.pid, 'SIGKILL');
     },
   },

@@ -29,6 +29,8 @@ export interface HarnessParams {
   readonly runtime: string;
   readonly service: typeof service;
   readonly crashAfter?: string;
+  /** What happens to the machine right after a step. */
+  readonly commandAfter?: { readonly step: string; readonly command: string };
 }
 
 export interface Helper {

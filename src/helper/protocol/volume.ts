@@ -88,6 +88,8 @@ export interface VolumeReport {
   readonly access: 'readWrite' | 'readOnly' | null;
   /** Why an open volume takes no writes although it should. */
   readonly readOnly: string | null;
+  /** Bytes of the container before and after a grow that is not finished; null for none. */
+  readonly growing: { readonly from: number; readonly to: number } | null;
   /** Where the key file is, if there is one. */
   readonly keyFile: string | null;
   readonly problem: ReturnType<ReelError['toJSON']> | null;

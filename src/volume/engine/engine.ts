@@ -46,6 +46,11 @@ export interface Engine {
   find(container: ContainerFile): Promise<Attachment | undefined>;
   /** All or nothing. The caller zeroes the key. */
   attach(container: ContainerFile, key: Buffer, options: AttachOptions): Promise<Attachment>;
+  /**
+   * Tells a whole attachment that its container became longer, layer by layer from below, without a key; `told` is called after each.
+   * Idempotent. Throws where a layer cannot take the new size; then what is attached goes on as it was.
+   */
+  grow(container: ContainerFile, told: (layer: string) => void): Promise<void>;
   /** Takes away whatever `find` finds, also what a dead process or an interrupted call left. Idempotent. */
   detach(container: ContainerFile): Promise<void>;
 }

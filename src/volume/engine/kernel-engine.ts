@@ -6,7 +6,7 @@ import type { EngineProbe } from '../../helper/protocol/machine.ts';
 import type { Luks } from '../../luks/luks.ts';
 import { withUndo } from '../undo.ts';
 import { type Attachment, type AttachOptions, type ContainerFile, type Engine, sameUuid } from './engine.ts';
-import { attachedLoops, attachLoop, detachLoop, type Loop } from './loop.ts';
+import { attachedLoops, attachLoop, detachLoop, type Loop, refreshLoop } from './loop.ts';
 
 const probeTimeoutMs = 30_000;
 
@@ -98,6 +98,14 @@ export class KernelEngine implements Engine {
       }
       return attachment;
     });
+  }
+
+  async grow(container: ContainerFile, told: (layer: string) => void): Promise<void> {
+    for (const loop of await this.#loops(container)) await refreshLoop(loop);
+    told('loop');
+    // The volume key is in the mapping's table, not in the keyring, so none has to be given.
+    await this.#luks.resize(mappingName(container));
+    told('mapping');
   }
 
   async detach(container: ContainerFile): Promise<void> {

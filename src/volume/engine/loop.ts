@@ -64,6 +64,11 @@ export const attachLoop = async (
   });
 };
 
+/** Has the kernel ask the backing file for its size again. Whoever uses the device goes on. */
+export const refreshLoop = async (loop: Loop): Promise<void> => {
+  await run('losetup', ['--set-capacity', loop.path], { timeoutMs });
+};
+
 /** Detaches and waits until the kernel has let go of the backing file. Throws `volume-busy` when something keeps it open. */
 export const detachLoop = async (loop: Loop): Promise<void> => {
   await run('losetup', ['--detach', loop.path], { timeoutMs, okCodes: [0, 1] });

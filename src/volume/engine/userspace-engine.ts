@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, readdir, readFile, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ReelError } from '../../errors.ts';
+import { ReelError, toReelError } from '../../errors.ts';
 import { run } from '../../exec/run.ts';
 import { spawnDetached } from '../../exec/spawn-detached.ts';
 import type { EngineProbe } from '../../helper/protocol/machine.ts';
@@ -13,12 +13,14 @@ import { type Mount, mountAt, readMounts } from '../mountinfo.ts';
 import { withUndo } from '../undo.ts';
 import { blockPlaneRefusal } from './block-plane-refusal.ts';
 import { type Attachment, type AttachOptions, type ContainerFile, type Engine, sameUuid } from './engine.ts';
-import { attachedLoops, attachLoop, detachLoop, type Loop } from './loop.ts';
+import { growPlane } from './grow-plane.ts';
+import { attachedLoops, attachLoop, detachLoop, type Loop, refreshLoop } from './loop.ts';
 
 interface Status {
   readonly pid: number;
   readonly uuid: string;
   readonly sectorSize: number;
+  readonly refused?: { readonly grow?: string };
 }
 
 /** A key derivation may take as long as its maker wanted; longer than this is a machine that swaps. */
@@ -109,6 +111,18 @@ export class UserspaceEngine implements Engine {
     });
   }
 
+  async grow(container: ContainerFile, told: (layer: string) => void): Promise<void> {
+    const directory = this.#directory(container);
+    try {
+      await growPlane(directory);
+    } catch (cause) {
+      throw await this.#explainGrow(container, cause);
+    }
+    told('plane');
+    for (const loop of await this.#loops(container)) await refreshLoop(loop);
+    told('loop');
+  }
+
   async detach(container: ContainerFile): Promise<void> {
     const directory = this.#directory(container);
     if ((await this.find(container))?.problem === foreign) throw sameUuid(container);
@@ -135,6 +149,16 @@ export class UserspaceEngine implements Engine {
     } catch (error) {
       throw blockPlaneRefusal(error, container.path);
     }
+  }
+
+  async #explainGrow(container: ContainerFile, cause: unknown): Promise<ReelError> {
+    const { got } = toReelError(cause).parts;
+    return new ReelError('volume-state', {
+      expected: 'a block plane that takes the new size',
+      got: (await this.#status(container))?.refused?.grow ?? got,
+      hint: 'lock the volume and open it again: it has the new size then',
+      cause,
+    });
   }
 
   /** One FUSE directory a container: by UUID, since that is what the container says of itself in every place it is copied to. */

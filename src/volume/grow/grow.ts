@@ -1,0 +1,174 @@
+import { readFile } from 'node:fs/promises';
+import { ReelError } from '../../errors.ts';
+import type { GrowReport } from '../../helper/protocol/grow.ts';
+import type { Requests } from '../../helper/protocol.ts';
+import { guardOf } from '../../luks/luks.ts';
+import type { LuksDump } from '../../luks/types.ts';
+import { reached, type VolumeContext } from '../context.ts';
+import type { Attachment, ContainerFile } from '../engine/engine.ts';
+import { type Look, lookAt } from '../look.ts';
+import type { Mount } from '../mountinfo.ts';
+import { allocate, lengthen, refuseNoSpace } from './container.ts';
+import { growMounted, type Mounted, measureFilesystem, onlineRefusal } from './filesystem.ts';
+import { readJournal, removeJournal, writeJournal } from './journal.ts';
+
+/** A volume that may grow: all that the steps work with. */
+interface Subject {
+  readonly look: Look;
+  readonly container: ContainerFile;
+  readonly header: LuksDump;
+  /** Null while it is locked. */
+  readonly open: { readonly attachment: Attachment; readonly mount: Mount } | null;
+}
+
+type Filesystem = Pick<GrowReport['grown'], 'filesystem' | 'filesystemSize' | 'reason'>;
+
+/** The procedure "Grow" of docs/volumes.md. Idempotent; the same call again goes on where one was interrupted. */
+export const growVolume = async (context: VolumeContext, request: Requests['grow']): Promise<GrowReport> => {
+  const { size: to } = request;
+  // 1 what is there, and whether it may grow
+  const subject = await examine(context, request);
+  const { container, look, open } = subject;
+  const journal = await readJournal(look.paths.growing, container.uuid);
+  refuseSmaller(to, container.size, journal?.to);
+  await refuseNoSpace(container.path, to);
+  reached(context, 'grow-checked');
+  const from = journal?.from ?? container.size;
+  if (open === null && journal === undefined && to === container.size) {
+    return { ...look.report, grown: { from, to, filesystem: 'grown', filesystemSize: null, reason: null } };
+  }
+  // 2 journal
+  await writeJournal(look.paths.growing, { uuid: container.uuid, from, to });
+  reached(context, 'grow-journalled');
+  // 3 storage, beyond the end: on failure nothing has changed
+  try {
+    await allocate(container.path, to);
+  } catch (error) {
+    const { size, uuid } = container;
+    if (size === from) await removeJournal(look.paths.growing);
+    else await writeJournal(look.paths.growing, { uuid, from, to: size });
+    throw error;
+  }
+  reached(context, 'grow-allocated');
+  // 4 length
+  await lengthen(container.path, to);
+  reached(context, 'grow-lengthened');
+  const filesystem = open === null ? atOpen('the volume is locked') : await growOpen(context, subject, to);
+  if (filesystem.filesystem === 'grown') {
+    // 8 done
+    await removeJournal(look.paths.growing);
+    reached(context, 'grow-done');
+  }
+  const { report } = await lookAt(context, request.name, { container: request.container });
+  return { ...report, grown: { from, to, ...filesystem } };
+};
+
+const atOpen = (reason: string): Filesystem => ({ filesystem: 'at-open', filesystemSize: null, reason });
+
+const examine = async (context: VolumeContext, request: Requests['grow']): Promise<Subject> => {
+  const { name, uuid } = request;
+  const look = await lookAt(context, name, { container: request.container, readBlock: true });
+  const { container, report } = look;
+  if (container === undefined) {
+    throw new ReelError('not-found', { expected: `a container of volume ${name}`, got: 'none' });
+  }
+  if (uuid !== undefined && uuid !== container.uuid) {
+    throw new ReelError('volume-identity', {
+      expected: `the container ${uuid} at ${container.path}`,
+      got: container.uuid,
+    });
+  }
+  const [attachment] = look.attachments;
+  const isOpen = report.state === 'open' && attachment !== undefined && look.mount !== undefined;
+  if (report.access === 'readOnly') {
+    throw new ReelError('volume-state', {
+      expected: `the volume ${name} to be locked, or open for writing`,
+      got: 'one that is open read-only',
+      hint: 'lock it first, or open it for writing',
+    });
+  }
+  if (report.readOnly !== null || !(isOpen || report.state === 'locked')) {
+    throw new ReelError('volume-state', {
+      expected: `the volume ${name} to be locked, or open and taking writes`,
+      got: report.problem?.got ?? report.readOnly ?? report.state,
+      hint: 'open or lock it first: that sets it right',
+    });
+  }
+  const header = await context.luks.dump(container.path);
+  refuseHeader(header);
+  const open = isOpen ? { attachment, mount: look.mount } : null;
+  return { look, container, header, open };
+};
+
+const refuseHeader = (header: LuksDump): void => {
+  if (guardOf(header) === 'created') {
+    throw new ReelError('volume-state', {
+      expected: 'a container whose making was finished',
+      got: 'one whose filesystem was never completed',
+    });
+  }
+  const [requirement] = header.requirements;
+  if (requirement !== undefined) {
+    throw new ReelError('volume-state', {
+      expected: 'a container that nothing is being done to',
+      got: `the requirement ${requirement} in its header`,
+      hint: 'finish its reencryption first',
+    });
+  }
+  if (header.dataSize === 'dynamic') return;
+  throw new ReelError('luks-unsupported', {
+    expected: 'a payload that reaches to the end of the container',
+    got: `one that the header fixes at ${header.dataSize} bytes`,
+    hint: 'make a new volume of the wanted size and copy the recordings',
+  });
+};
+
+const refuseSmaller = (to: number, size: number, journalled: number | undefined): void => {
+  const invalid = (expected: string, hint: string): ReelError =>
+    new ReelError('invalid-argument', { expected, got: `${to} bytes`, hint });
+  if (to < size) {
+    throw invalid(
+      `at least ${size} bytes, the size it has`,
+      'a volume never shrinks: what lies at its end would have to be moved while a cut at the wrong place loses all of it; make a ' +
+        'smaller volume and copy the recordings',
+    );
+  }
+  if (journalled !== undefined && to < journalled) {
+    throw invalid(`at least ${journalled} bytes, which the volume is on its way to`, 'grow it to that size first');
+  }
+};
+
+/** The steps of a volume that is in use. Whoever writes into it goes on. */
+const growOpen = async (context: VolumeContext, subject: Subject, to: number): Promise<Filesystem> => {
+  const { container, header, open } = subject;
+  if (open === null) return atOpen('the volume is locked');
+  const { attachment, mount } = open;
+  // 5 device
+  await context.engines[attachment.engine].grow(container, (layer) => reached(context, `grow-${layer}`));
+  const expected = to - header.dataOffset;
+  const device = await deviceSize(mount.device);
+  if (device !== expected) throw wrongSize(`${mount.source} to have ${expected} bytes`, device);
+  reached(context, 'grow-device');
+  // 6 filesystem
+  const mounted: Mounted = { type: mount.type, device: mount.source, point: mount.point };
+  const refused = await onlineRefusal(mount.type);
+  if (refused === undefined) await growMounted(mounted);
+  reached(context, 'grow-filesystem');
+  // 7 all sizes
+  const { size, full } = await measureFilesystem(mounted, device);
+  if (!full && refused !== undefined) return atOpen(refused);
+  if (!full) throw wrongSize(`a filesystem as large as its device of ${device} bytes`, size);
+  reached(context, 'grow-verified');
+  return { filesystem: 'grown', filesystemSize: size, reason: null };
+};
+
+const wrongSize = (expected: string, got: number): ReelError =>
+  new ReelError('io-error', {
+    expected,
+    got: `${got}`,
+    hint: 'nothing is lost; lock the volume and open it again, then grow it to the same size',
+  });
+
+/** As the kernel has it now; `number` is `major:minor`. It counts in 512 bytes whatever the sectors are. */
+const deviceSize = async (number: string): Promise<number> =>
+  Number(await readFile(`/sys/dev/block/${number}/size`, 'utf8')) * 512;
