@@ -80,6 +80,12 @@ export class VolumeArchive {
     return before <= 0 ? [] : reelHours(this.#list, stream, 0, before - 1, true);
   }
 
+  /** Whether there is a reel of the stream. */
+  holds(stream: string): boolean {
+    for (const _hour of this.hoursBack(stream)) return true;
+    return false;
+  }
+
   /** As `reel`, but empty where the index is damaged: one bad hour must not take the others along. */
   async readable(stream: string, hour: number): Promise<readonly Segment[]> {
     const path = indexPath(stream, hour);

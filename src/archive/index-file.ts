@@ -1,8 +1,14 @@
 /** Reads the index of a reel; docs/architecture.md, "Archive on disk". */
 import { ReelError } from '../errors.ts';
-import { decodeIndex } from '../native.ts';
+import { decodeIndex, type SegmentRecord } from '../native.ts';
 import { hourUs } from './reel.ts';
 import type { Segment } from './segment.ts';
+
+/** A record as the archive has it, in the reel of `hour`. */
+export const segmentOf = (record: SegmentRecord, hour: number): Segment => {
+  const { sequence, offset, length, flags, startUs, duration, crc32c } = record;
+  return { hour, sequence, offset, length, flags, startUs, duration, crc32c };
+};
 
 /**
  * The segments of an index, in order, without the records that do not hold (I1): the CRC is wrong, they overlap the one before, or they
@@ -16,14 +22,5 @@ export const decodeSegments = (bytes: Buffer, hour: number, reelBytes: number): 
       got: index.hourUs === null ? `${bytes.length} bytes without one` : `one for the hour ${index.hourUs / hourUs}`,
       hint: 'the reel itself is untouched and plays in any player',
     });
-  return index.records.map(({ sequence, offset, length, flags, startUs, duration, crc32c }) => ({
-    hour,
-    sequence,
-    offset,
-    length,
-    flags,
-    startUs,
-    duration,
-    crc32c,
-  }));
+  return index.records.map((record) => segmentOf(record, hour));
 };

@@ -41,6 +41,10 @@ export class AdminClient {
     return this.#call('POST', url, secret);
   }
 
+  delete<T>(url: string): Promise<T> {
+    return this.#call('DELETE', url);
+  }
+
   /** The body as it comes, for answers that do not end by themselves. */
   async stream(url: string, headers: http.OutgoingHttpHeaders = {}): Promise<http.IncomingMessage> {
     const answer = await this.#send('GET', url, headers);

@@ -4,7 +4,9 @@ import { events } from './events.ts';
 import { report } from './output.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
+import { streamDelete } from './stream-delete.ts';
 import { streamList } from './stream-list.ts';
+import { streamShow } from './stream-show.ts';
 import { volumeCreate } from './volume-create.ts';
 import { volumeKey } from './volume-key.ts';
 import { volumeList } from './volume-list.ts';
@@ -33,8 +35,8 @@ status(program);
 events(program);
 const volume = program.command('volume').description('make, open, lock and list volumes');
 for (const verb of [volumeCreate, volumeOpen, volumeLock, volumeList, volumeKey]) verb(volume);
-const stream = program.command('stream').description('look at streams');
-streamList(stream);
+const stream = program.command('stream').description('look at streams, and forget them');
+for (const verb of [streamList, streamShow, streamDelete]) verb(stream);
 
 /** Commander would end the process itself; its subcommands take this over only when each is told. */
 const overrideExits = (command: Command): void => {

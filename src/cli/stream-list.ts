@@ -10,16 +10,21 @@ const row = (stream: StreamView): string[] => [
   stream.volume,
   `${stream.segmentMs} ms`,
   stream.evidence ? 'yes' : 'no',
+  stream.failure?.code ?? '-',
 ];
 
 export const streamList = (parent: Command): void => {
   parent
     .command('list')
-    .description('all streams and whether they are being recorded')
+    .description('all streams, whether they are being recorded, and their last error')
     .addHelpText('after', '\nExample:\n  reelvault stream list --json')
     .action(async (_local: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       const answer = await clientOf(options).get<{ streams: StreamView[] }>('/streams');
-      print(options, answer, table(['NAME', 'STATE', 'VOLUME', 'SEGMENT', 'EVIDENCE'], answer.streams.map(row)));
+      print(
+        options,
+        answer,
+        table(['NAME', 'STATE', 'VOLUME', 'SEGMENT', 'EVIDENCE', 'LAST ERROR'], answer.streams.map(row)),
+      );
     });
 };

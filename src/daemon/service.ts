@@ -11,7 +11,6 @@ import { EventBus } from '../events/bus.ts';
 import { HelperClient } from '../helper/client.ts';
 import { buildApp } from '../http/app.ts';
 import { Listeners } from '../http/listeners.ts';
-import type { StreamsPart, StreamView } from '../http/streams.ts';
 import type { VolumesPart } from '../http/volumes.ts';
 import { ingestPlugin } from '../ingest/plugin.ts';
 import { playbackPlugin } from '../playback/plugin.ts';
@@ -21,6 +20,7 @@ import { VolumeKeys } from '../volume/manager/keys.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
 import { streamEvents, volumeEvents } from './event-sources.ts';
 import { partsHealth } from './parts-health.ts';
+import { streamsPart } from './streams-part.ts';
 
 export interface ServiceParams {
   readonly settings: Settings;
@@ -91,7 +91,10 @@ export class Service {
       tickets: new TicketOffice({ now }),
       volumes: this.#volumesPart(),
       keys: new VolumeKeys({ manager: this.#volumes }),
-      streams: this.#streamsPart(),
+      streams: streamsPart({
+        recorder: this.#recorder,
+        volumes: () => this.#volumes.list().map(({ name }) => name),
+      }),
       events: { bus: this.#events },
       health: partsHealth({
         helper: this.#helper,
@@ -145,23 +148,6 @@ export class Service {
         volumes.create({ name, ...options, ...(passphrase === undefined ? {} : { passphrase }) }),
       open: (name, options, passphrase) => volumes.open(name, passphrase, options),
       lock: (name, options) => volumes.lock(name, options),
-    };
-  }
-
-  #streamsPart(): StreamsPart {
-    const recorder = this.#recorder;
-    const view = (name: string): StreamView => {
-      const { volume, segmentMs, evidence, recording, failure } = recorder.status(name);
-      return { name, volume, segmentMs, evidence, recording, failure: failure?.toJSON() ?? null };
-    };
-    return {
-      list: async () => (await recorder.list()).map((stream) => view(stream.name)),
-      get: async (name) => view(name),
-      put: async (name, change) => {
-        await recorder.put(name, change);
-        return view(name);
-      },
-      delete: (name) => recorder.delete(name),
     };
   }
 }

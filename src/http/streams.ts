@@ -14,16 +14,58 @@ const configFields = {
   evidence: Type.Boolean({ description: 'keep a SHA-256 of each segment' }),
 };
 
+const count = Type.Integer({ minimum: 0 });
+const sessionSchema = Type.Object({
+  publisher: Type.String(),
+  since: Type.Number({ description: 'Unix milliseconds' }),
+  endedAt: Type.Union([Type.Number(), Type.Null()], { description: 'Unix milliseconds; null while it runs' }),
+  received: Type.Integer({ description: 'bytes' }),
+  queued: Type.Integer({ description: 'bytes received and not yet written' }),
+  segments: Type.Integer({ description: 'durable ones' }),
+  bytes: Type.Integer({ description: 'of durable segments' }),
+  durableTo: Type.Union([Type.Number(), Type.Null()], {
+    description: 'Unix seconds: end of the newest durable segment',
+  }),
+  clockBehind: Type.Boolean({
+    description:
+      'the newest segment began over 2 s ahead of the wall clock: that was set back, or the publisher sends faster than real time',
+  }),
+  counters: Type.Object(
+    {
+      packets: count,
+      nullPackets: count,
+      continuityErrors: count,
+      transportErrors: count,
+      syncLosses: count,
+      garbageBytes: count,
+    },
+    { description: 'of the transport stream' },
+  ),
+});
+
 export const streamSchema = Type.Object(
   {
     name: Type.String(),
     ...configFields,
     recording: Type.Boolean({ description: 'a publisher is sending now' }),
-    failure: Type.Union([Type.Any(), Type.Null()], { description: 'how the last session ended, where it failed' }),
+    session: Type.Union([sessionSchema, Type.Null()], {
+      description: 'the session that runs, else the last one since the start of the service',
+    }),
+    failure: Type.Union([Type.Any(), Type.Null()], {
+      description: 'why the last attempt to publish was refused or ended, where it failed',
+    }),
   },
   { $id: 'Stream' },
 );
 export type StreamView = Static<typeof streamSchema>;
+const deletedSchema = Type.Object({
+  name: Type.String(),
+  volume: Type.String({ description: 'the one it recorded into' }),
+  recordings: Type.Union([Type.Literal('kept'), Type.Literal('none'), Type.Literal('unknown')], {
+    description: 'on that volume: nothing of them is removed; unknown while it is not open',
+  }),
+});
+export type DeletedStream = Static<typeof deletedSchema>;
 export type StreamChange = Partial<Pick<StreamView, 'volume' | 'segmentMs' | 'evidence'>>;
 
 /** What the routes need of the recorder. */
@@ -33,7 +75,7 @@ export interface StreamsPart {
   /** What is left out stays as it is, or becomes the default of a new stream. */
   put(name: string, change: StreamChange): Promise<StreamView>;
   /** Forgets the settings; recordings stay. */
-  delete(name: string): Promise<void>;
+  delete(name: string): Promise<DeletedStream>;
 }
 
 const nameParams = Type.Object({ name: Type.String({ pattern: streamNamePattern }) });
@@ -70,7 +112,8 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ streams: StreamsPart; tic
     {
       schema: {
         summary: 'Make a stream or change its settings',
-        description: 'What is left out stays as it is. A change holds from the next publisher on.',
+        description:
+          'What is left out stays as it is. A change holds from the next publisher on. `not-found` for a volume that there is not.',
         tags,
         params: nameParams,
         body: Type.Partial(Type.Object(configFields), { additionalProperties: false }),
@@ -85,16 +128,13 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ streams: StreamsPart; tic
     {
       schema: {
         summary: 'Forget the settings of a stream',
-        description: 'Recordings stay. Refused while a publisher is sending.',
+        description: 'Recordings stay, and can still be played. Refused while a publisher is sending.',
         tags,
         params: nameParams,
-        response: { 204: Type.Null(), ...errorAnswers },
+        response: { 200: deletedSchema, ...errorAnswers },
       },
     },
-    async (request, reply) => {
-      await streams.delete(request.params.name);
-      return reply.status(204).send(null);
-    },
+    (request) => streams.delete(request.params.name),
   );
 
   app.post(

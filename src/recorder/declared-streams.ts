@@ -10,12 +10,18 @@ export interface StreamDefaults {
 }
 
 export const unknownStream = (name: string): ReelError =>
-  new ReelError('not-found', { expected: 'a stream that is declared or recorded', got: name });
+  new ReelError('not-found', {
+    expected: 'a stream that is declared or recorded',
+    got: name,
+    details: { stream: name },
+  });
 
 export class DeclaredStreams {
   readonly registry: StreamRegistry;
   readonly #defaults: StreamDefaults;
   readonly #volumesInUse: () => readonly string[];
+  /** Declared by a publisher of whom nothing has been recorded yet. */
+  readonly #onTrial = new Set<string>();
 
   constructor(params: { path: string; defaults: StreamDefaults; volumesInUse: () => readonly string[] }) {
     this.registry = new StreamRegistry({ path: params.path });
@@ -28,6 +34,30 @@ export class DeclaredStreams {
     const settings = this.registry.get(name);
     if (settings === undefined) throw unknownStream(name);
     return settings;
+  }
+
+  /** Declares or changes a stream; resolves when that is on disk. */
+  put(settings: StreamSettings): Promise<void> {
+    this.#onTrial.delete(settings.name);
+    return this.registry.put(settings);
+  }
+
+  delete(name: string): Promise<void> {
+    return this.registry.delete(name);
+  }
+
+  /** Declares a stream for its first publisher; `judge` must follow. Does nothing for one that is declared. */
+  async try(settings: StreamSettings): Promise<void> {
+    if (this.registry.get(settings.name) !== undefined) return;
+    this.#onTrial.add(settings.name);
+    await this.registry.put(settings);
+  }
+
+  /** The publisher has gone. A stream that only he has declared stays if something of his is recorded. False where it went. */
+  async judge(name: string, recorded: boolean): Promise<boolean> {
+    if (!this.#onTrial.delete(name) || recorded) return true;
+    await this.registry.delete(name);
+    return false;
   }
 
   /** The settings of the stream, or those it would begin with. `invalid-argument` for a name that no stream can have. */

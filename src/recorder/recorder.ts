@@ -4,14 +4,17 @@
  */
 import { EventEmitter } from 'node:events';
 import type { VolumeArchive } from '../archive/archive.ts';
+import { segmentOf } from '../archive/index-file.ts';
 import { mendNewest, type RecoveredReel, recoverStream } from '../archive/recovery.ts';
 import { hourOf } from '../archive/reel.ts';
 import { endUs, type Segment } from '../archive/segment.ts';
-import { ReelError } from '../errors.ts';
-import { NativeWriter, type SegmentRecord, type WriterEvent } from '../native.ts';
+import { ReelError, toReelError } from '../errors.ts';
+import { NativeWriter, type WriterEvent } from '../native.ts';
 import { type AttachedVolume, AttachedVolumes, type Recordable } from './attached-volumes.ts';
 import { DeclaredStreams, unknownStream } from './declared-streams.ts';
+import { recordingStopped, streamBusy } from './refusals.ts';
 import { RecordingSession } from './session.ts';
+import { StreamHistory } from './stream-history.ts';
 import type { NumberAnchor, StreamSettings } from './stream-registry.ts';
 import type { RecorderEvents, RecorderParams, StreamStatus, StreamView } from './types.ts';
 
@@ -22,12 +25,6 @@ interface Place {
   readonly session: Promise<RecordingSession>;
 }
 
-/** A record of the writer's as the archive has it: the reel is that of the hour of its start. */
-const segmentOf = (record: SegmentRecord): Segment => {
-  const { sequence, offset, length, flags, startUs, duration, crc32c } = record;
-  return { hour: hourOf(startUs), sequence, offset, length, flags, startUs, duration, crc32c };
-};
-
 export class Recorder extends EventEmitter<RecorderEvents> {
   readonly #params: RecorderParams;
   readonly #streams: DeclaredStreams;
@@ -35,18 +32,13 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   readonly #volumes: AttachedVolumes;
   readonly #places = new Map<string, Place>();
   readonly #sessions = new Map<number, RecordingSession>();
-  readonly #failures = new Map<string, ReelError>();
-  readonly #elapsed: () => number;
-  readonly #startedAt: number;
-  /** When the last publisher of a stream had gone, by `elapsed`. */
-  readonly #leftAt = new Map<string, number>();
+  readonly #history: StreamHistory;
   #closed: Promise<void> | undefined;
 
   constructor(params: RecorderParams) {
     super();
     this.#params = params;
-    this.#elapsed = params.elapsed ?? (() => performance.now());
-    this.#startedAt = this.#elapsed();
+    this.#history = new StreamHistory(params.elapsed ?? (() => performance.now()));
     this.#writer = new NativeWriter(params.writer, (events) => this.#onEvents(events));
     this.#volumes = new AttachedVolumes({ writer: this.#writer, log: params.log });
     const { registry, defaults } = params;
@@ -60,7 +52,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   /** Drains every volume, then ends the writer. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= (async () => {
-      await Promise.all(this.#volumes.names.map((name) => this.#letGo(name, (stream) => this.#stopped(stream))));
+      await Promise.all(this.#volumes.names.map((name) => this.#letGo(name, (stream) => recordingStopped(stream))));
       await this.#writer.close();
     })();
     return this.#closed;
@@ -97,7 +89,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
         hint: 'drain the volume to end them',
         details: { volume: name, streams },
       });
-    await this.#letGo(name, (stream) => this.#stopped(stream));
+    await this.#letGo(name, (stream) => recordingStopped(stream));
   }
 
   /** The volume has failed: its recordings end with the error, and what can still be made durable is. */
@@ -108,23 +100,17 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   /** Begins a session. `stream-busy` where there is one, `volume-state` where the stream's volume is not open. Declares a new stream. */
   async openSession(name: string, publisher: string): Promise<RecordingSession> {
     const settings = this.#streams.settingsFor(name);
-    const taken = this.#places.get(name);
-    if (taken !== undefined)
-      throw new ReelError('stream-busy', {
-        expected: `no publisher on ${name}`,
-        got: `one from ${taken.publisher}`,
-        hint: 'stop it, or wait until it has stalled for long enough to be let go',
-        details: { stream: name, publisher: taken.publisher },
-      });
-    const attached = this.#volumes.getWritable(settings.volume);
-    if (attached.drained !== undefined) throw this.#stopped(name);
-    const session = this.#open(settings, publisher, attached);
-    const place = { volume: settings.volume, publisher, session };
-    this.#places.set(name, place);
+    this.#mustBeFree(name);
     try {
+      const attached = this.#volumes.getWritable(settings.volume);
+      if (attached.drained !== undefined) throw recordingStopped(name);
+      const session = this.#open(settings, publisher, attached);
+      this.#places.set(name, { volume: settings.volume, publisher, session });
       return await session;
     } catch (error) {
-      if (this.#places.get(name) === place) this.#places.delete(name);
+      this.#places.delete(name);
+      await this.#judge(name, false);
+      if (this.#streams.registry.get(name) !== undefined) this.#history.failed(name, toReelError(error));
       throw error;
     }
   }
@@ -139,24 +125,34 @@ export class Recorder extends EventEmitter<RecorderEvents> {
 
   status(name: string): StreamStatus {
     const view = this.#view(this.#streams.get(name));
-    const session = [...this.#sessions.values()].find((one) => one.stream === name);
-    return { ...view, session: session?.status() ?? null, failure: this.#failures.get(name) ?? null };
+    const running = [...this.#sessions.values()].find((one) => one.stream === name);
+    const session = running?.status() ?? this.#history.session(name);
+    return { ...view, session, failure: this.#history.failure(name) };
   }
 
   /** Declares or changes a stream; a change holds from the next publisher on. */
   async put(name: string, change: Partial<Omit<StreamSettings, 'name'>>): Promise<StreamView> {
     const settings = { ...this.#streams.settingsFor(name), ...change, name };
-    await this.#streams.registry.put(settings);
+    await this.#streams.put(settings);
     return this.#view(settings);
+  }
+
+  /** What the stream would record with, or does: its settings, or the defaults. `invalid-argument` for a name no stream can have. */
+  settingsFor(name: string): StreamSettings {
+    return this.#streams.settingsFor(name);
+  }
+
+  /** Whether the stream has recordings on the volume; `undefined` while that is not in use. */
+  hasRecordings(name: string, volume: string): boolean | undefined {
+    return this.#volumes.archive(volume)?.holds(name);
   }
 
   /** Forgets the settings of a stream; recordings stay. */
   async delete(name: string): Promise<void> {
     this.#streams.get(name);
-    const taken = this.#places.get(name);
-    if (taken !== undefined)
-      throw new ReelError('stream-busy', { expected: `no publisher on ${name}`, got: `one from ${taken.publisher}` });
-    await this.#streams.registry.delete(name);
+    this.#mustBeFree(name);
+    this.#history.forget(name);
+    await this.#streams.delete(name);
   }
 
   // What playback asks.
@@ -178,7 +174,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   }
 
   idleMs(name: string): number {
-    return this.#elapsed() - (this.#leftAt.get(name) ?? this.#startedAt);
+    return this.#history.idleMs(name);
   }
 
   anchor(name: string): NumberAnchor | undefined {
@@ -193,19 +189,15 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return { name, volume, segmentMs, evidence, recording: this.#places.has(name) };
   }
 
-  #stopped(name: string): ReelError {
-    return new ReelError('recording-stopped', {
-      expected: `the volume of ${name} to stay open`,
-      got: 'it is being locked, or the service is stopping',
-      hint: 'all segments that were acknowledged are safe',
-      details: { stream: name },
-    });
+  #mustBeFree(name: string): void {
+    const taken = this.#places.get(name);
+    if (taken !== undefined) throw streamBusy(name, taken.publisher);
   }
 
   async #open(settings: StreamSettings, publisher: string, attached: Recordable): Promise<RecordingSession> {
     const { name, volume, segmentMs, evidence } = settings;
     const { archive, writerId } = attached;
-    await this.#streams.registry.put(settings);
+    await this.#streams.try(settings);
     // A marker is left where the former session ended with a failure of the writer.
     await recoverStream(archive.files, name);
     archive.showAll(name);
@@ -224,7 +216,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       lastEndUs: newest === undefined ? null : endUs(newest),
     });
     const { log, now } = this.#params;
-    const session = new RecordingSession({
+    const session: RecordingSession = new RecordingSession({
       writer: this.#writer,
       id,
       stream: name,
@@ -234,22 +226,36 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       onEnd: (failure, clean) => this.#ended(session, failure, clean),
     });
     this.#sessions.set(id, session);
-    this.#failures.delete(name);
+    this.#history.began(name);
     log.info({ stream: name, volume, publisher }, 'recording began');
     this.emit('start', name, publisher, volume);
     return session;
   }
 
-  #ended(session: RecordingSession, failure: ReelError | undefined, clean: boolean): void {
+  async #ended(session: RecordingSession, failure: ReelError | undefined, clean: boolean): Promise<void> {
     const { stream, volume, id } = session;
+    const status = session.status();
     this.#sessions.delete(id);
     this.#places.delete(stream);
-    this.#leftAt.set(stream, this.#elapsed());
     // After a failure of the storage the index may end with records that are not durable: they stay hidden until the next recovery.
     if (clean) this.#volumes.archive(volume)?.showAll(stream);
-    if (failure !== undefined) this.#failures.set(stream, failure);
-    this.#params.log.info({ stream, ...session.status(), failure: failure?.code }, 'recording ended');
+    this.#history.ended(stream, status, failure);
+    this.#params.log.info({ stream, ...status, failure: failure?.code }, 'recording ended');
     this.emit('end', stream, failure, session);
+    if (!(await this.#judge(stream, status.segments > 0))) this.#history.forget(stream);
+  }
+
+  /** False where the stream went with its publisher. A state directory that cannot be written keeps it: no reason to fail a recording. */
+  async #judge(name: string, recorded: boolean): Promise<boolean> {
+    try {
+      return await this.#streams.judge(name, recorded);
+    } catch (error) {
+      this.#params.log.error(
+        { stream: name, err: error },
+        'a stream of which nothing was recorded could not be forgotten',
+      );
+      return true;
+    }
   }
 
   #letGo(name: string, reason: (stream: string) => ReelError): Promise<void> {
@@ -268,7 +274,11 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     for (const event of events) {
       const session = this.#sessions.get(event.stream);
       if (session === undefined) continue;
-      if (event.type === 'durable') this.#durable(session, event.records.map(segmentOf));
+      if (event.type === 'durable')
+        this.#durable(
+          session,
+          event.records.map((record) => segmentOf(record, hourOf(record.startUs))),
+        );
       else if (event.type === 'drain') session.drained();
       else if (event.type === 'error') session.failed(event.error);
     }

@@ -4,7 +4,7 @@
  */
 import { endUs, hasFlag, type Segment } from '../archive/segment.ts';
 import { type ReelError, toReelError } from '../errors.ts';
-import { longestAppend, type NativeWriter, segmentFlags } from '../native.ts';
+import { longestAppend, type NativeWriter, type StreamCounters, segmentFlags } from '../native.ts';
 
 /** What a session left in the archive; every segment of it is durable. */
 export interface SessionSummary {
@@ -28,6 +28,10 @@ export interface SessionStatus {
   readonly durableTo: number | null;
   /** The newest durable segment began more than 2 s ahead of the wall clock: it was set back, or the publisher sends faster than real time. */
   readonly clockBehind: boolean;
+  /** What the parser counted; docs/archive.md. */
+  readonly counters: StreamCounters;
+  /** Unix milliseconds; `null` while it runs. */
+  readonly endedAt: number | null;
 }
 
 export interface SessionParams {
@@ -38,7 +42,7 @@ export interface SessionParams {
   readonly publisher: string;
   readonly now: () => number;
   /** Called once when nothing of the session is left in the writer. `clean`: everything the index holds is durable. */
-  readonly onEnd: (failure: ReelError | undefined, clean: boolean) => void;
+  readonly onEnd: (failure: ReelError | undefined, clean: boolean) => Promise<void>;
 }
 
 export class RecordingSession {
@@ -62,6 +66,9 @@ export class RecordingSession {
   #fromUs: number | undefined;
   #toUs: number | undefined;
   #clockBehind = false;
+  /** Kept when the writer forgets them. */
+  #counters: StreamCounters | undefined;
+  #endedAt: number | null = null;
   #failure: ReelError | undefined;
   #finished: Promise<SessionSummary> | undefined;
 
@@ -145,6 +152,8 @@ export class RecordingSession {
       bytes: this.#bytes,
       durableTo: this.#toUs === undefined ? null : this.#toUs / 1e6,
       clockBehind: this.#clockBehind,
+      counters: this.#counters ?? this.#params.writer.counters(this.id),
+      endedAt: this.#endedAt,
     };
   }
 
@@ -170,11 +179,12 @@ export class RecordingSession {
   }
 
   async #end(): Promise<SessionSummary> {
-    const { writer, id, onEnd } = this.#params;
+    const { writer, id, onEnd, now } = this.#params;
     if (this.#waiting.length > 0)
       await new Promise<void>((resolve) => {
         this.#allTaken = resolve;
       });
+    this.#counters = writer.counters(id);
     let clean = true;
     try {
       await writer.finish(id);
@@ -183,7 +193,8 @@ export class RecordingSession {
       this.#failure ??= toReelError(error);
     }
     this.#queued = 0;
-    onEnd(this.#failure, clean);
+    this.#endedAt = now();
+    await onEnd(this.#failure, clean);
     if (this.#failure !== undefined) throw this.#failure;
     const seconds = (us: number | undefined): number | null => (us === undefined ? null : us / 1e6);
     return {

@@ -34,7 +34,8 @@ export interface StreamView extends StreamSettings {
 }
 
 export interface StreamStatus extends StreamView {
+  /** The session that runs, else the last one since the start of the service. */
   readonly session: SessionStatus | null;
-  /** How the last session ended, where it was by a failure. */
+  /** Why the last attempt to publish was refused or ended, where it failed. */
   readonly failure: ReelError | null;
 }

@@ -109,6 +109,34 @@ test('keys: a passphrase beside the key file, a recovery key that opens however 
   for (const secret of [phrase, made.stdout.trim()]) assert.ok(!service.log.includes(secret));
 });
 
+test('streams: list and show tell the last error, delete says what stays', async () => {
+  const api = (method: string, at: string, body: string | Buffer): string =>
+    execFileSync(
+      'curl',
+      ['-s', '-X', method, '--unix-socket', `${service.base}/run/admin.sock`, '--data-binary', '@-']
+        .concat(at.startsWith('/api') ? ['-H', 'content-type: application/json'] : [])
+        .concat(`http://localhost${at}`),
+      { input: body, encoding: 'utf8' },
+    );
+  const unknown = json(api('PUT', '/api/v1/streams/cam', '{"volume":"mian"}'));
+  assert.equal((unknown.error as { code: string }).code, 'not-found');
+  assert.match(JSON.stringify(unknown), /"volumes":\["main","keyed"\]/);
+  api('PUT', '/api/v1/streams/cam', '{"volume":"main"}');
+  const refused = json(api('PUT', '/ingest/cam', Buffer.alloc(300_000)));
+  assert.equal((refused.error as { code: string }).code, 'not-mpegts');
+  assert.match((await service.run(['stream', 'list'])).stdout, /^cam +idle +main +.* not-mpegts$/m);
+  const show = await service.run(['stream', 'show', 'cam']);
+  assert.match(show.stdout, /^last error +not-mpegts: /m);
+  assert.match(show.stdout, /^errors +0 continuity, 0 transport$/m);
+  assert.match(show.stdout, /^durable +0 segments, 0 B$/m);
+  const { session } = json((await service.run(['stream', 'show', 'cam', '--json'])).stdout);
+  assert.ok((session as { received: number }).received > 0);
+  const deleted = await service.run(['stream', 'delete', 'cam']);
+  assert.deepEqual([deleted.code, deleted.stderr], [0, '']);
+  assert.match(deleted.stdout, /^cam: settings forgotten; the volume main has no recordings of it$/m);
+  assert.equal((await service.run(['stream', 'delete', 'cam'])).code, 4);
+});
+
 const wrongUses: [args: string[], code: number, what: RegExp][] = [
   [['volume', 'open', 'none'], 4, /none/],
   [['volume', 'create', '../x', '--size', '64M'], 2, /invalid-argument/],
@@ -116,6 +144,9 @@ const wrongUses: [args: string[], code: number, what: RegExp][] = [
   [['volume', 'create', 'x', '--size', '1M'], 2, /invalid-argument/],
   [['volume', 'create', 'x'], 2, /--size/],
   [['volume', 'frobnicate'], 2, /unknown command/],
+  [['stream', 'show', 'none'], 4, /not-found/],
+  [['stream', 'delete', 'none'], 4, /not-found/],
+  [['stream', 'delete'], 2, /missing required argument/],
   [['volume', 'open', 'main', '--passphrase', 'secret'], 2, /unknown option/],
   [['volume', 'open', 'main', '--ask'], 2, /terminal/],
   [['status', '--runtime', 'relative'], 2, /--runtime/],

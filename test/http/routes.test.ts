@@ -140,9 +140,11 @@ test('streams: list, one, change, delete', async () => {
     segmentMs: 2000,
     evidence: true,
     recording: false,
+    session: null,
     failure: null,
   });
-  assert.equal((await ask('DELETE', '/api/v1/streams/cam')).statusCode, 204);
+  const deleted = await ask('DELETE', '/api/v1/streams/cam');
+  assert.deepEqual([deleted.statusCode, deleted.json()], [200, { name: 'cam', volume: 'main', recordings: 'kept' }]);
 });
 
 test('the error of a part reaches the admin whole, with status and details', async () => {

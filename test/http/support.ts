@@ -8,7 +8,7 @@ import { TicketOffice } from '../../src/auth/tickets.ts';
 import { ReelError } from '../../src/errors.ts';
 import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
-import type { StreamView } from '../../src/http/streams.ts';
+import type { DeletedStream, StreamView } from '../../src/http/streams.ts';
 import type { VolumeKeysPart } from '../../src/http/volume-keys.ts';
 import type { CreateOptions, VolumesPart, VolumeView } from '../../src/http/volumes.ts';
 
@@ -105,13 +105,17 @@ export const standIn = async (changes: { volumes?: Partial<VolumesPart>; attempt
     segmentMs: 4000,
     evidence: false,
     recording: false,
+    session: null,
     failure: null,
   });
   const streams = {
     list: async () => [stream('cam')],
     get: async (name: string) => stream(name),
     put: async (name: string, change: object) => ({ ...stream(name), ...change }),
-    delete: async (name: string) => note('delete', name),
+    delete: async (name: string): Promise<DeletedStream> => {
+      note('delete', name);
+      return { name, volume: 'main', recordings: 'kept' };
+    },
   };
   const ingest: FastifyPluginAsync = async (scope) => {
     scope.put('/ingest/:stream', async (request) => ({ caller: request.caller }));
