@@ -11,7 +11,7 @@ const row = (volume: VolumeView): string[] => [
   volume.type,
   volume.engine,
   volume.mountPoint ?? '',
-  volume.failure?.nextStep ?? '',
+  volume.failure?.nextStep ?? volume.conditions.map(({ message, nextStep }) => `${message}: ${nextStep}`).join('; '),
 ];
 
 export const volumeList = (parent: Command): void => {

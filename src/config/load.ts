@@ -20,13 +20,22 @@ const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
   REELVAULT_STAGING_MIB: 'stagingMiB',
   REELVAULT_WRITER: 'writerBackend',
   REELVAULT_INGEST_IDLE_MS: 'ingestIdleMs',
+  REELVAULT_HANG_MS: 'hangMs',
+  REELVAULT_HOST_RESERVE_MIB: 'hostReserveMiB',
   REELVAULT_LOG: 'logLevel',
 };
 
 /** Facts that one part of the service hands to another, not settings. */
 const notSettings: ReadonlySet<string> = new Set(['REELVAULT_CONFINEMENT']);
 
-const numeric = new Set<string>(['commitIntervalMs', 'segmentMs', 'stagingMiB', 'ingestIdleMs'] satisfies SettingKey[]);
+const numeric = new Set<string>([
+  'commitIntervalMs',
+  'segmentMs',
+  'stagingMiB',
+  'ingestIdleMs',
+  'hangMs',
+  'hostReserveMiB',
+] satisfies SettingKey[]);
 const paths = new Set<string>(['state', 'runtime'] satisfies SettingKey[]);
 
 const refuse = (name: string, expected: string, got: string): never => {

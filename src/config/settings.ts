@@ -50,6 +50,16 @@ export const settingsSchema = Type.Object(
       maximum: 3_600_000,
       description: 'a publisher that sends nothing for this long is let go',
     }),
+    hangMs: Type.Integer({
+      minimum: 1000,
+      maximum: 600_000,
+      description: 'a block plane that does nothing for this long, while requests wait, is cut off',
+    }),
+    hostReserveMiB: Type.Integer({
+      minimum: 64,
+      maximum: 1_048_576,
+      description: 'recording pauses when less than this is free below a sparse container',
+    }),
     logLevel: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       description: 'least severe message of the log on standard error',
     }),
@@ -73,5 +83,7 @@ export const defaultSettings: Settings = {
   stagingMiB: 64,
   writerBackend: 'auto',
   ingestIdleMs: 15_000,
+  hangMs: 30_000,
+  hostReserveMiB: 512,
   logLevel: 'info',
 };

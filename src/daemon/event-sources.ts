@@ -1,4 +1,5 @@
 /** Brings what the parts tell onto the event bus. docs/events.md lists the types. */
+import type { ErrorCode } from '../errors.ts';
 import type { EventBus } from '../events/bus.ts';
 import type { Recorder } from '../recorder/recorder.ts';
 import type { VolumeHooks } from '../volume/manager/hooks.ts';
@@ -14,7 +15,12 @@ export const volumeEvents = (bus: EventBus): VolumeHooks => ({
   },
 });
 
-/** `stream.ended` is an end that somebody wanted: the publisher, a drain, a stop of the service. */
+/** `ended` is what somebody wanted: the publisher, a drain, a stop of the service. `paused` may go on by itself. */
+const endOf = (code: ErrorCode | undefined): string => {
+  if (code === undefined || code === 'recording-stopped') return 'stream.ended';
+  return code === 'volume-paused' ? 'stream.paused' : 'stream.failed';
+};
+
 export const streamEvents = (recorder: Recorder, bus: EventBus): void => {
   recorder.on('start', (stream, publisher, volume) => {
     bus.publish({ type: 'stream.started', volume, stream, facts: { publisher } });
@@ -22,9 +28,7 @@ export const streamEvents = (recorder: Recorder, bus: EventBus): void => {
   recorder.on('end', (stream, failure, session) => {
     const { volume } = session;
     const { publisher, segments, bytes } = session.status();
-    const wanted = failure === undefined || failure.code === 'recording-stopped';
     const why = failure === undefined ? {} : { code: failure.code, reason: failure.message };
-    const type = wanted ? 'stream.ended' : 'stream.failed';
-    bus.publish({ type, volume, stream, facts: { publisher, segments, bytes, ...why } });
+    bus.publish({ type: endOf(failure?.code), volume, stream, facts: { publisher, segments, bytes, ...why } });
   });
 };

@@ -53,7 +53,13 @@ export class Service {
     const { settings, log, now } = params;
     this.#events = new EventBus({ now, log });
     this.#helper = new HelperClient({ socketPath: path.join(settings.runtime, 'helper.sock') });
-    this.#volumes = new VolumeManager({ stateDirectory: settings.state, helper: this.#helper, log, now });
+    this.#volumes = new VolumeManager({
+      stateDirectory: settings.state,
+      helper: this.#helper,
+      log,
+      now,
+      hostReserve: settings.hostReserveMiB * 1024 * 1024,
+    });
     this.#recorder = new Recorder({
       registry: path.join(settings.state, 'streams.json'),
       defaults: { volume: settings.defaultVolume, segmentMs: settings.segmentMs, evidence: false },
@@ -82,6 +88,11 @@ export class Service {
       },
       beforeLock: (name, options) => this.#recorder.detachVolume(name, options),
       onLost: (name, error) => this.#recorder.loseVolume(name, error),
+      onPause: (name, reason) => this.#recorder.pauseVolume(name, reason),
+      // Of one that was lost and then locked, publishers are told that it is locked and not why it was lost.
+      onState: ({ name, state }) => {
+        if (state === 'locked' || state === 'absent') void this.#recorder.pauseVolume(name, undefined);
+      },
     });
     await this.#volumes.start();
     const local = new WeakSet<object>();

@@ -71,6 +71,7 @@ export class HelperServer {
     // What was answered is in the peers' hands; those that do not hang up are not waited for.
     for (const socket of this.#open) socket.destroy();
     await closed;
+    await this.#params.context.watch.planes.close();
     await this.#params.context.layout.close();
   }
 
@@ -136,7 +137,8 @@ export class HelperServer {
     try {
       const { json, secrets } = decoder.take();
       const request = parseRequest(json);
-      if (request.verb !== 'inspect') log.info({ verb: request.verb, name: 'name' in request ? request.name : null });
+      if (request.verb !== 'inspect' && request.verb !== 'watch')
+        log.info({ verb: request.verb, name: 'name' in request ? request.name : null });
       outcome = await this.#verbs.run(request, secrets);
       this.#answer(socket, { ok: true, result: outcome.result }, outcome.fd);
     } catch (thrown) {

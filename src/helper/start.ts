@@ -1,11 +1,14 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
+import { defaultSettings } from '../config/settings.ts';
 import { Luks } from '../luks/luks.ts';
 import type { VolumeContext } from '../volume/context.ts';
 import { KernelEngine, udevEnvironment } from '../volume/engine/kernel-engine.ts';
 import { UserspaceEngine } from '../volume/engine/userspace-engine.ts';
 import type { Owner } from '../volume/identity.ts';
 import { Layout } from '../volume/layout.ts';
+import { BlockPlanes } from '../volume/watch/block-planes.ts';
+import { HostLooks } from '../volume/watch/host-facts.ts';
 import { HelperServer } from './server.ts';
 
 export interface HelperParams {
@@ -14,6 +17,8 @@ export interface HelperParams {
   readonly service: Owner;
   readonly log: Logger;
   readonly frameTimeoutMs?: number;
+  /** How long a block plane may let requests wait before it is cut off; how often it is looked at and asked. Milliseconds. */
+  readonly watch?: { readonly hangMs: number; readonly lookMs?: number; readonly askMs?: number };
   /** What only a process of the tests sets: a quick key derivation, a crash after a step. */
   readonly seams?: Pick<VolumeContext, 'pbkdf' | 'afterStep'>;
 }
@@ -29,6 +34,7 @@ export const startHelper = async ({
   service,
   log,
   frameTimeoutMs,
+  watch = { hangMs: defaultSettings.hangMs },
   seams = {},
 }: HelperParams): Promise<HelperServer> => {
   const layout = await Layout.open({ datapath, runtime });
@@ -37,9 +43,18 @@ export const startHelper = async ({
     kernel: new KernelEngine({ luks }),
     userspace: new UserspaceEngine({ program, blocks: layout.blocks, luks }),
   };
-  const context: VolumeContext = { layout, engines, luks, service, ...seams };
+  const planes = new BlockPlanes({ blocks: layout.blocks, log, ...watch });
+  const context: VolumeContext = {
+    layout,
+    engines,
+    luks,
+    service,
+    watch: { planes, hosts: new HostLooks() },
+    ...seams,
+  };
   const timeout = frameTimeoutMs === undefined ? {} : { frameTimeoutMs };
   const server = new HelperServer({ socketPath: helperSocket(runtime), context, log, ...timeout });
   await server.start();
+  planes.start();
   return server;
 };

@@ -10,6 +10,7 @@ import { keysHandlers } from './verbs/keys.ts';
 import { leaseHandlers } from './verbs/lease.ts';
 import { machineHandlers } from './verbs/machine.ts';
 import { volumeHandlers } from './verbs/volume.ts';
+import { watchHandlers } from './verbs/watch.ts';
 
 const handlers: Handlers<Verb> = {
   ...machineHandlers,
@@ -17,6 +18,7 @@ const handlers: Handlers<Verb> = {
   ...keysHandlers,
   ...leaseHandlers,
   ...growHandlers,
+  ...watchHandlers,
 };
 
 const invalid = (expected: string, got: string): ReelError => new ReelError('invalid-argument', { expected, got });

@@ -26,6 +26,16 @@ export const volumeSchema = Type.Object(
     readOnly: nullable(Type.Boolean({ description: 'while it is open: nothing can be written into it' })),
     blockPid: nullable(Type.Integer({ description: 'process of the userspace engine' })),
     failure: nullable(Type.Object({ error: Type.Any(), nextStep: Type.String() })),
+    conditions: Type.Array(
+      Type.Object({
+        kind: Type.Enum(['host-space', 'storage-stalled', 'filesystem-errors']),
+        since: Type.String(),
+        message: Type.String(),
+        nextStep: Type.String(),
+        pausesRecording: Type.Boolean({ description: 'recording waits until it is over' }),
+      }),
+      { description: 'what is not as it should be although the volume is open' },
+    ),
   },
   { $id: 'Volume' },
 );

@@ -33,6 +33,8 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   readonly #places = new Map<string, Place>();
   readonly #sessions = new Map<number, RecordingSession>();
   readonly #history: StreamHistory;
+  /** Volumes that take no recordings now, and why. */
+  readonly #held = new Map<string, ReelError>();
   #closed: Promise<void> | undefined;
 
   constructor(params: RecorderParams) {
@@ -72,8 +74,10 @@ export class Recorder extends EventEmitter<RecorderEvents> {
    * Takes an open volume into use: recovers the reels that were open, then accepts publishers. Does nothing for one in use. A stream
    * that cannot be recovered is logged and is the only one that is refused; each new publisher of it tries again. The jail must stay open until `detachVolume` or `loseVolume` has resolved.
    */
-  attachVolume(volume: AttachedVolume): Promise<RecoveredReel[]> {
-    return this.#volumes.attach(volume);
+  async attachVolume(volume: AttachedVolume): Promise<RecoveredReel[]> {
+    const recovered = await this.#volumes.attach(volume);
+    this.#held.delete(volume.name);
+    return recovered;
   }
 
   /**
@@ -90,18 +94,39 @@ export class Recorder extends EventEmitter<RecorderEvents> {
         details: { volume: name, streams },
       });
     await this.#letGo(name, (stream) => recordingStopped(stream));
+    this.#held.delete(name);
+  }
+
+  /**
+   * With a reason: recordings into the volume end with it, with everything durable, and new publishers get it; reading goes on. Without:
+   * publishers are taken again.
+   */
+  async pauseVolume(name: string, reason: ReelError | undefined): Promise<void> {
+    if (reason === undefined) {
+      this.#held.delete(name);
+      return;
+    }
+    this.#held.set(name, reason);
+    await this.#endRecordings(name, () => reason);
   }
 
   /** The volume has failed: its recordings end with the error, and what can still be made durable is. */
   async loseVolume(name: string, error: ReelError): Promise<void> {
+    const { expected, got, hint = 'its state says what to do' } = error.parts;
+    this.#held.set(
+      name,
+      new ReelError('volume-paused', { expected, got, hint, details: { volume: name, code: error.code } }),
+    );
     await this.#letGo(name, () => error);
   }
 
-  /** Begins a session. `stream-busy` where there is one, `volume-state` where the stream's volume is not open. Declares a new stream. */
+  /** Begins a session. `stream-busy` where there is one, `volume-state` where the stream's volume is not open, `volume-paused` where it waits. Declares a new stream. */
   async openSession(name: string, publisher: string): Promise<RecordingSession> {
     const settings = this.#streams.settingsFor(name);
     this.#mustBeFree(name);
     try {
+      const held = this.#held.get(settings.volume);
+      if (held !== undefined) throw held;
       const attached = this.#volumes.getWritable(settings.volume);
       if (attached.drained !== undefined) throw recordingStopped(name);
       const session = this.#open(settings, publisher, attached);
@@ -259,15 +284,17 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   }
 
   #letGo(name: string, reason: (stream: string) => ReelError): Promise<void> {
-    return this.#volumes.letGo(name, async () => {
-      const places = [...this.#places].filter(([, place]) => place.volume === name);
-      await Promise.all(
-        places.map(async ([stream, place]) => {
-          const session = await place.session.catch(() => undefined); // its publisher has the reason
-          await session?.stop(reason(stream));
-        }),
-      );
-    });
+    return this.#volumes.letGo(name, () => this.#endRecordings(name, reason));
+  }
+
+  async #endRecordings(volume: string, reason: (stream: string) => ReelError): Promise<void> {
+    const places = [...this.#places].filter(([, place]) => place.volume === volume);
+    await Promise.all(
+      places.map(async ([stream, place]) => {
+        const session = await place.session.catch(() => undefined); // its publisher has the reason
+        await session?.stop(reason(stream));
+      }),
+    );
   }
 
   #onEvents(events: readonly WriterEvent[]): void {

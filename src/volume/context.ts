@@ -4,12 +4,14 @@ import type { Engine } from './engine/engine.ts';
 import type { Owner } from './identity.ts';
 import type { Layout } from './layout.ts';
 import type { EngineName } from './states.ts';
+import type { WatchParts } from './watch/parts.ts';
 
 /** What every verb of the helper works with. */
 export interface VolumeContext {
   readonly layout: Layout;
   readonly engines: Readonly<Record<EngineName, Engine>>;
   readonly luks: Luks;
+  readonly watch: WatchParts;
   /** Who records: owner of the directories in a volume. */
   readonly service: Owner;
   /** In place of the key derivation that `create` would choose. Not reachable over the protocol: it makes weak containers. */

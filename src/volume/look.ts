@@ -41,7 +41,10 @@ export const attachmentsOf = async (context: VolumeContext, container: Container
   return found.filter((attachment) => attachment !== undefined);
 };
 
-const stale = (got: string, code: 'volume-state' | 'block-plane-died' = 'volume-state'): ReelError =>
+const stale = (
+  got: string,
+  code: 'volume-state' | 'block-plane-died' | 'container-changed' = 'volume-state',
+): ReelError =>
   new ReelError(code, {
     expected: 'a whole open volume, or nothing of it',
     got,
@@ -89,7 +92,10 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
   };
   if (!(await exists(paths.container))) {
     const state = (await exists(paths.creating)) ? 'unfinished' : 'absent';
-    const gone = stale(`${mount?.source ?? ''} mounted, but no container at ${paths.container}`).toJSON();
+    const gone = stale(
+      `${mount?.source ?? ''} mounted, but no container at ${paths.container}`,
+      'container-changed',
+    ).toJSON();
     const report: VolumeReport =
       mount === undefined || state === 'unfinished'
         ? { ...nothing, state }

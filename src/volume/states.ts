@@ -20,7 +20,7 @@ const following: Readonly<Record<VolumeState, readonly VolumeState[]>> = {
 
 export const mayFollow = (from: VolumeState, to: VolumeState): boolean => following[from].includes(to);
 
-/** Why a volume is in `failed`, and what the admin does about it. */
+/** Why a volume is in `failed` or `absent`, and what the admin does about it. */
 export interface Failure {
   readonly error: ReturnType<ReelError['toJSON']>;
   readonly nextStep: string;

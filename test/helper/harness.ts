@@ -31,6 +31,7 @@ export interface HarnessParams {
   readonly crashAfter?: string;
   /** What happens to the machine right after a step. */
   readonly commandAfter?: { readonly step: string; readonly command: string };
+  readonly watch: { readonly hangMs: number; readonly lookMs: number; readonly askMs: number };
 }
 
 export interface Helper {
@@ -81,7 +82,11 @@ export class Place {
   }
 
   async helper(more: Partial<HarnessParams> = {}): Promise<Helper> {
-    const params: HarnessParams = { datapath: [this.storage, this.mounts], runtime: this.runtime, service, ...more };
+    const params: HarnessParams = {
+      ...{ datapath: [this.storage, this.mounts], runtime: this.runtime, service },
+      watch: { hangMs: 30_000, lookMs: 50, askMs: 200 },
+      ...more,
+    };
     const main = path.join(import.meta.dirname, 'harness-main.ts');
     const child = spawn(process.execPath, [main, JSON.stringify(params)], { stdio: ['ignore', 'pipe', 'ignore'] });
     this.#children.push(child);

@@ -34,6 +34,7 @@ export const volume = (name: string, changes: Partial<VolumeView> = {}): VolumeV
   readOnly: false,
   blockPid: 7,
   failure: null,
+  conditions: [],
   ...changes,
 });
 

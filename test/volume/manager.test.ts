@@ -177,12 +177,12 @@ await describeEngines('volume manager', (engine) => {
     );
   });
 
-  test('a container that is gone or another one: failed, with a next step; put back, it opens', async () => {
+  test('a container that is gone (absent) or another one (failed), with a next step; put back, it opens', async () => {
     const moved = `${place.container('v')}.moved`;
     await rename(place.container('v'), moved);
     const manager = await start();
     const { state, failure } = manager.get('v');
-    assert.deepEqual([state, failure?.error.code], ['failed', 'not-found']);
+    assert.deepEqual([state, failure?.error.code], ['absent', 'not-found']);
     assert.match(failure?.nextStep ?? '', /put the container back/);
     await rename(place.container('phrase'), place.container('v'));
     await assert.rejects(manager.open('v'), { code: 'volume-identity' });

@@ -7,6 +7,7 @@ import type { Luks } from '../../luks/luks.ts';
 import { withUndo } from '../undo.ts';
 import { type Attachment, type AttachOptions, type ContainerFile, type Engine, sameUuid } from './engine.ts';
 import { attachedLoops, attachLoop, detachLoop, type Loop, refreshLoop } from './loop.ts';
+import { mappingName } from './mapping-name.ts';
 
 const probeTimeoutMs = 30_000;
 
@@ -25,8 +26,6 @@ export const udevEnvironment = (): Record<string, string> =>
   existsSync('/run/udev/control') ? {} : { DM_DISABLE_UDEV: '1' };
 
 const attribute = async (file: string): Promise<string> => (await readFile(file, 'utf8').catch(() => '')).trim();
-
-const mappingName = (container: ContainerFile): string => `reelvault-${container.uuid}`;
 
 const findMapping = async (container: ContainerFile): Promise<Mapping | undefined> => {
   for (const name of (await readdir('/sys/block')).filter((candidate) => candidate.startsWith('dm-'))) {

@@ -41,6 +41,8 @@ export interface VolumeHooks {
   beforeLock?(name: string, options: LockOptions): Promise<void>;
   /** The volume failed while it was open: nothing in it can be read or written any more, and it must be let go of. */
   onLost?(name: string, error: ReelError): Promise<void>;
+  /** Recording into the open volume must wait, for this reason; reading from it goes on. `undefined`: it may go on. */
+  onPause?(name: string, reason: ReelError | undefined): Promise<void>;
   onState?(view: VolumeView): void;
   onEvent?(event: VolumeEvent): void;
 }

@@ -2,6 +2,7 @@ import { Jail } from '../../datapath/jail.ts';
 import { ReelError } from '../../errors.ts';
 import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import { type Failure, mayFollow, type VolumeState } from '../states.ts';
+import type { Condition } from './conditions.ts';
 import type { VolumeRecord } from './registry.ts';
 
 /** A volume as REST, CLI and console show it. */
@@ -14,13 +15,18 @@ export interface VolumeView extends VolumeRecord {
   readonly readOnly: boolean | null;
   readonly blockPid: number | null;
   readonly keyFile: string | null;
-  /** Why the volume is in `failed`, and what to do. */
+  /** Why the volume is in `failed` or `absent`, and what to do. */
   readonly failure: Failure | null;
+  /** What is not as it should be although the volume is open. */
+  readonly conditions: Condition[];
 }
 
 /** One volume in the daemon: its record, its state, and the way into it while it is open. */
 export class ManagedVolume {
   record: VolumeRecord;
+  conditions: readonly Condition[] = [];
+  /** Grows with everything that is done to the volume: who looked at it before compares. */
+  changes = 0;
   #state: VolumeState = 'absent';
   #report: VolumeReport | undefined;
   #failure: Failure | undefined;
@@ -34,6 +40,11 @@ export class ManagedVolume {
 
   get state(): VolumeState {
     return this.#state;
+  }
+
+  /** What the helper found last. */
+  get report(): VolumeReport | undefined {
+    return this.#report;
   }
 
   get failure(): Failure | undefined {
@@ -60,6 +71,7 @@ export class ManagedVolume {
     if (state !== this.#state && !mayFollow(this.#state, state)) {
       throw new ReelError('internal', { expected: `a state that may follow ${this.#state}`, got: state });
     }
+    this.changes += 1;
     const changed = state !== this.#state || what.failure !== undefined;
     if (what.fd !== undefined && what.fd >= 0) {
       this.#jail = new Jail({ fd: what.fd, label: `volume ${this.record.name}` });
@@ -89,6 +101,7 @@ export class ManagedVolume {
       blockPid: open?.blockPid ?? null,
       keyFile: this.#report?.keyFile ?? null,
       failure: this.#failure ?? null,
+      conditions: open === undefined ? [] : [...this.conditions],
     };
   }
 }

@@ -1,26 +1,30 @@
 import { closeSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
+import { defaultSettings } from '../../config/settings.ts';
 import { ReelError, toReelError } from '../../errors.ts';
 import type { HelperClient } from '../../helper/client.ts';
 import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { KeyedMutex } from '../mutex.ts';
 import { openOtherwise } from '../open-otherwise.ts';
+import { repeat } from '../repeat.ts';
 import type { LockOptions, OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
 import { type CreateParams, chooseEngine, freeContainer } from './new-volume.ts';
 import { failureOf, isLasting, problemOf } from './next-step.ts';
 import { type VolumeRecord, VolumeRegistry } from './registry.ts';
-import { repeat } from './repeat.ts';
 import type { Turn } from './turn.ts';
+import { VolumeWatch } from './watch.ts';
 
 export interface VolumeManagerParams {
   readonly stateDirectory: string;
   readonly helper: HelperClient;
   readonly log: Logger;
   readonly now: () => number;
-  /** Milliseconds between two looks at the open volumes. */
+  /** Bytes that must stay free below a sparse container; with less, recording into it waits. */
+  readonly hostReserve?: number;
+  /** Milliseconds between two looks at the volumes. */
   readonly watchIntervalMs?: number;
 }
 
@@ -35,11 +39,21 @@ export class VolumeManager {
   readonly #volumes = new Map<string, ManagedVolume>();
   readonly #mutex = new KeyedMutex();
   readonly #hooks: VolumeHooks[] = [];
+  readonly #watchman: VolumeWatch;
   #endWatch: () => Promise<void> = async () => {};
 
   constructor(params: VolumeManagerParams) {
     this.#params = params;
     this.#registry = new VolumeRegistry(path.join(params.stateDirectory, 'volumes.json'));
+    const { helper, log, now, hostReserve = defaultSettings.hostReserveMiB * 1024 * 1024 } = params;
+    const manager = {
+      lose: (volume: ManagedVolume, error: ReelError) => this.#lose(volume, error),
+      reconcile: (volume: ManagedVolume) => this.#reconcile(volume.record.name),
+      pause: ({ record: { name } }: ManagedVolume, reason: ReelError | undefined) =>
+        this.#eachHook(name, (hooks) => hooks.onPause?.(name, reason)),
+      tell: (event: VolumeEvent) => this.tell(event),
+    };
+    this.#watchman = new VolumeWatch({ helper, log, now, limits: { reserve: hostReserve }, manager });
   }
 
   /** Before `start`, so that nobody misses the volumes that are adopted. */
@@ -254,7 +268,7 @@ export class VolumeManager {
     const problem = problemOf(volume.record, report);
     if (problem !== undefined) {
       if (fd >= 0) closeSync(fd);
-      volume.become('failed', { report, failure: failureOf(problem) });
+      volume.become(report.state === 'absent' ? 'absent' : 'failed', { report, failure: failureOf(problem) });
       return;
     }
     if (uuid === null && report.uuid !== null) {
@@ -272,31 +286,19 @@ export class VolumeManager {
   }
 
   async #watch(): Promise<void> {
-    for (const [name, volume] of this.#volumes) {
-      if (this.#mutex.busy(name)) continue;
-      if (volume.state === 'open') await this.#mutex.run(name, () => this.#check(volume));
-      else if (volume.failure?.error.code === 'helper-unavailable') {
+    const quiet = [...this.#volumes.values()].filter(({ record }) => !this.#mutex.busy(record.name));
+    const changes = new Map(quiet.map((volume) => [volume.record.name, volume.changes]));
+    const found = new Map((await this.#watchman.ask(quiet))?.map((facts) => [facts.name, facts]));
+    for (const volume of quiet) {
+      const { name } = volume.record;
+      const facts = found.get(name);
+      if (this.#mutex.busy(name) || volume.changes !== changes.get(name)) continue;
+      if (volume.failure?.error.code === 'helper-unavailable') {
         await this.#mutex.run(name, () => this.#reconcile(name));
+      } else if (facts !== undefined) {
+        await this.#mutex.run(name, () => this.#watchman.follow(volume, facts));
       }
     }
-  }
-
-  /** Whether an open volume still is one. A helper that does not answer says nothing about the volume, which needs none while open. */
-  async #check(volume: ManagedVolume): Promise<void> {
-    const { name, container } = volume.record;
-    if (volume.state !== 'open') return;
-    let report: VolumeReport;
-    try {
-      ({ result: report } = await this.#params.helper.call({ verb: 'inspect', name, container, descriptor: false }));
-    } catch (thrown) {
-      const error = toReelError(thrown);
-      if (error.code === 'helper-unavailable') return;
-      await this.#lose(volume, error);
-      return;
-    }
-    const gone = new ReelError('volume-state', { expected: `${name} to stay open`, got: report.state });
-    const problem = problemOf(volume.record, report) ?? (report.state === 'open' ? undefined : gone);
-    if (problem !== undefined) await this.#lose(volume, problem);
   }
 
   async #lose(volume: ManagedVolume, error: ReelError): Promise<void> {

@@ -13,6 +13,7 @@ const steps: Partial<Record<ErrorCode, string>> = {
   'luks-damaged': 'restore the header from the headers directory',
   'no-keyslot': 'restore the header from the headers directory',
   'not-found': 'put the container back where it was',
+  'storage-hung': 'look at the disk below the container, then open the volume again',
 };
 
 export const failureOf = (error: ReelError): Failure => ({

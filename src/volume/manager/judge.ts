@@ -1,0 +1,115 @@
+/** What the facts about an open volume mean. */
+import { ReelError } from '../../errors.ts';
+import type { VolumeReport } from '../../helper/protocol/volume.ts';
+import type { VolumeFacts } from '../watch/facts.ts';
+import type { Condition } from './conditions.ts';
+
+export interface Limits {
+  /** Bytes that must stay free below a sparse container. */
+  readonly reserve: number;
+}
+
+/** Without progress for this long is told; the helper's limit, after which it is cut off, is longer. */
+const stalledMs = 5000;
+/** A pause for space ends when half as much again is free, so that it does not begin and end with each segment. */
+const hysteresis = 1.5;
+/** The host's filesystem needs some blocks of its own for what it allocates. */
+const overhead = 16 * 1024 * 1024;
+
+const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 / 1024)} MiB`;
+
+const changed = (expected: string, got: string, hint: string, cut = false): ReelError =>
+  new ReelError('container-changed', { expected, got, hint, details: { cut } });
+
+/** Why the container is no longer the file that is attached; undefined when it is, or nothing can be said of it. */
+export const containerProblem = (container: string, size: number | null, facts: VolumeFacts): ReelError | undefined => {
+  const { attachedFile, host } = facts;
+  if (attachedFile === null || host === null) return undefined;
+  const expected = `the open container at ${container}`;
+  const deleted = / \(deleted\)$/.test(attachedFile);
+  if (attachedFile !== container) {
+    const now = deleted ? 'it was deleted' : `it is at ${attachedFile} now`;
+    const got = host.file === null ? 'no file' : 'another file';
+    const hint = deleted
+      ? `it exists only as long as the volume is attached: do not lock it, copy /proc/${facts.plane?.pid ?? '<pid>'}/fd/… of its block plane to ${container}`
+      : `move it back; recording goes on by itself`;
+    return changed(expected, `${got}: ${now}`, hint);
+  }
+  if (size !== null && host.file !== null && host.file.size < size) {
+    const hint = 'what was cut off is lost: lock the volume, restore the file from a backup';
+    return changed(`${size} bytes in ${container}`, `${host.file.size}`, hint, true);
+  }
+  return undefined;
+};
+
+/** Why the volume is no longer open. */
+export const lossOf = (container: string, report: VolumeReport, facts: VolumeFacts): ReelError | undefined => {
+  const { name, mount, plane } = facts;
+  if (plane?.abortedAfterMs !== undefined && plane.abortedAfterMs !== null) {
+    return new ReelError('storage-hung', {
+      expected: `the block plane of ${name} to answer`,
+      got: `nothing done for ${plane.abortedAfterMs} ms while requests waited; it was cut off`,
+      hint: 'look at the disk below the container, then open the volume again',
+    });
+  }
+  if (plane?.state === 'gone') {
+    return new ReelError('block-plane-died', {
+      expected: `the block plane of ${name} to run`,
+      got: 'no such process',
+      hint: 'open the volume again: that cleans up, checks the filesystem and mounts it',
+    });
+  }
+  if (mount === null || !mount.own) {
+    const got = mount === null ? 'nothing mounted' : `another device (${mount.device}) mounted`;
+    return new ReelError('volume-state', {
+      expected: `${name} to stay mounted at ${report.mountPoint}`,
+      got,
+      hint: 'lock the volume to clean up, then open it again',
+    });
+  }
+  if (mount.readOnly !== null && report.access !== 'readOnly') {
+    return new ReelError('io-error', { expected: `${name} to take writes`, got: mount.readOnly });
+  }
+  return containerProblem(container, report.size, facts);
+};
+
+type Found = Omit<Condition, 'since'>;
+
+/** A container whose blocks are not all there yet needs space from the host: at most what it lacks. */
+const hostSpace = ({ host, name }: VolumeFacts, paused: boolean, { reserve }: Limits): Found | undefined => {
+  const missing = host?.file == null ? 0 : host.file.size - host.file.allocated;
+  if (host === null || missing <= 0) return undefined;
+  const wanted = Math.min(reserve, missing + overhead) * (paused ? hysteresis : 1);
+  if (host.free >= wanted) return undefined;
+  return {
+    kind: 'host-space',
+    message: `${mebibytes(host.free)} are free below the sparse container of ${name}, which may still need ${mebibytes(missing)}`,
+    nextStep: `free at least ${mebibytes(Math.min(reserve, missing + overhead) * hysteresis)} there; recording goes on by itself`,
+    pausesRecording: true,
+  };
+};
+
+const stalled = ({ plane, name }: VolumeFacts): Found | undefined => {
+  if (plane === null || plane.stalledMs < stalledMs) return undefined;
+  return {
+    kind: 'storage-stalled',
+    message: `the block plane of ${name} ${plane.state === 'stopped' ? 'is stopped' : 'does nothing'} while requests wait`,
+    nextStep: 'look at the disk below the container; the plane is cut off if it goes on',
+    pausesRecording: false,
+  };
+};
+
+const filesystemErrors = ({ mount, name }: VolumeFacts): Found | undefined => {
+  if (mount?.errors == null || mount.errors.count === 0) return undefined;
+  const { count, where } = mount.errors;
+  return {
+    kind: 'filesystem-errors',
+    message: `the filesystem of ${name} counted ${count} error${count === 1 ? '' : 's'}, the last in ${where}`,
+    nextStep: 'lock and open the volume: that checks the filesystem',
+    pausesRecording: false,
+  };
+};
+
+/** What is wrong with a volume that stays open. `paused`: recording waits for space now. */
+export const conditionsOf = (facts: VolumeFacts, paused: boolean, limits: Limits): Found[] =>
+  [hostSpace(facts, paused, limits), stalled(facts), filesystemErrors(facts)].filter((found) => found !== undefined);

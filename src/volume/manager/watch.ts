@@ -1,0 +1,113 @@
+/** Follows the volumes while nobody does anything to them: what the helper finds becomes their states, conditions and events. */
+import type { Logger } from 'pino';
+import { ReelError, toReelError } from '../../errors.ts';
+import type { HelperClient } from '../../helper/client.ts';
+import type { VolumeFacts } from '../watch/facts.ts';
+import { Conditions } from './conditions.ts';
+import type { VolumeEvent } from './hooks.ts';
+import { conditionsOf, containerProblem, type Limits, lossOf } from './judge.ts';
+import type { ManagedVolume } from './managed-volume.ts';
+import { failureOf } from './next-step.ts';
+
+export interface VolumeWatchParams {
+  readonly helper: HelperClient;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly limits: Limits;
+  /** What the manager does for the watch; each runs while the volume's mutex is held. */
+  readonly manager: {
+    lose(volume: ManagedVolume, error: ReelError): Promise<void>;
+    reconcile(volume: ManagedVolume): Promise<void>;
+    /** `error`: recording into it waits; undefined: it goes on. */
+    pause(volume: ManagedVolume, error: ReelError | undefined): Promise<void>;
+    tell(event: VolumeEvent): void;
+  };
+}
+
+const pauseError = (volume: string, message: string, hint: string): ReelError =>
+  new ReelError('volume-paused', { expected: `the volume ${volume} to take recordings`, got: message, hint });
+
+/** Failures that end by themselves when the facts are right again. What was cut off a container does not come back with its length. */
+const mends = (volume: ManagedVolume, facts: VolumeFacts): boolean =>
+  volume.failure?.error.code === 'container-changed' &&
+  volume.failure.error.details.cut !== true &&
+  facts.attachedFile !== null &&
+  facts.host !== null &&
+  containerProblem(volume.record.container, volume.report?.size ?? null, facts) === undefined;
+
+export class VolumeWatch {
+  readonly #params: VolumeWatchParams;
+  readonly #conditions = new WeakMap<ManagedVolume, Conditions>();
+
+  constructor(params: VolumeWatchParams) {
+    this.#params = params;
+  }
+
+  /**
+   * Facts about volumes that are quiet, or undefined where the helper does not answer: that says nothing about a volume, which needs no
+   * helper while it is open.
+   */
+  async ask(volumes: readonly ManagedVolume[]): Promise<readonly VolumeFacts[] | undefined> {
+    try {
+      const watched = volumes.map(({ record: { name, container, uuid } }) => ({
+        ...{ name, container },
+        ...(uuid === null ? {} : { uuid }),
+      }));
+      return (await this.#params.helper.call({ verb: 'watch', volumes: watched })).result.volumes;
+    } catch (thrown) {
+      const error = toReelError(thrown);
+      if (error.code !== 'helper-unavailable')
+        this.#params.log.warn({ err: error }, 'the volumes could not be watched');
+      return undefined;
+    }
+  }
+
+  /** What the facts mean for the volume. Under its mutex, and only where nothing was done to it since the question. */
+  async follow(volume: ManagedVolume, facts: VolumeFacts): Promise<void> {
+    const { manager } = this.#params;
+    const { state, report } = volume;
+    if (state === 'open' && report !== undefined) {
+      const loss = lossOf(volume.record.container, report, facts);
+      if (loss === undefined) return this.#note(volume, facts);
+      this.forget(volume);
+      return manager.lose(volume, loss);
+    }
+    if (mends(volume, facts)) return manager.reconcile(volume);
+    if (state === 'locked' && facts.host !== null && facts.host.file === null) {
+      const gone = new ReelError('not-found', {
+        expected: `the container ${volume.record.container}`,
+        got: 'no such file',
+      });
+      volume.become('absent', { failure: failureOf(gone) });
+    }
+    if (state === 'absent' && facts.host?.file != null) await manager.reconcile(volume);
+  }
+
+  /** Of a volume that is no longer open. */
+  forget(volume: ManagedVolume): void {
+    this.#conditions.delete(volume);
+    volume.conditions = [];
+  }
+
+  async #note(volume: ManagedVolume, facts: VolumeFacts): Promise<void> {
+    const { now, limits, manager } = this.#params;
+    const conditions = this.#conditions.get(volume) ?? new Conditions(now);
+    this.#conditions.set(volume, conditions);
+    const paused = conditions.list.some((condition) => condition.pausesRecording);
+    const changes = conditions.become(conditionsOf(facts, paused, limits));
+    volume.conditions = conditions.list;
+    const { name } = volume.record;
+    for (const { condition, active } of changes) {
+      const { since: _, ...told } = condition;
+      manager.tell({ type: 'volume.condition', volume: name, active, ...told });
+    }
+    const cause = conditions.list.find((condition) => condition.pausesRecording);
+    if (paused === (cause !== undefined)) return;
+    manager.tell({
+      type: cause === undefined ? 'volume.resumed' : 'volume.paused',
+      volume: name,
+      reason: cause?.message,
+    });
+    await manager.pause(volume, cause === undefined ? undefined : pauseError(name, cause.message, cause.nextStep));
+  }
+}

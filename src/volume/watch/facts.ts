@@ -1,0 +1,74 @@
+/** What the helper finds of one volume without touching what is mounted: quick, and never hung by it. */
+import path from 'node:path';
+import type { VolumeContext } from '../context.ts';
+import { mappingName } from '../engine/mapping-name.ts';
+import { mountAt, readOnlyReason } from '../mountinfo.ts';
+import type { PlaneFacts } from './block-planes.ts';
+import type { HostFacts } from './host-facts.ts';
+import {
+  backingFile,
+  deviceName,
+  type FilesystemErrors,
+  filesystemErrors,
+  mappedName,
+  mountsNow,
+} from './kernel-facts.ts';
+
+export interface VolumeFacts {
+  readonly name: string;
+  /** What is mounted on its mount point. */
+  readonly mount: {
+    readonly device: string;
+    /** It lies on this container and on nothing else. */
+    readonly own: boolean;
+    /** `loop3`, `dm-0`; null for a filesystem without a device. */
+    readonly deviceName: string | null;
+    /** Why it takes no writes. */
+    readonly readOnly: string | null;
+    /** Counted by ext4; null for other filesystems. */
+    readonly errors: FilesystemErrors | null;
+  } | null;
+  /** Of the userspace engine. */
+  readonly plane: PlaneFacts | null;
+  /** The container that is attached, under its name of now; ` (deleted)` at its end when it has none. Null: not known, or a block device. */
+  readonly attachedFile: string | null;
+  /** Null: it did not answer in time. */
+  readonly host: HostFacts | null;
+}
+
+export interface Watched {
+  readonly name: string;
+  readonly container?: string | undefined;
+  readonly uuid?: string | undefined;
+}
+
+const isOwn = (device: string, below: string | undefined, plain: string, uuid: string): boolean =>
+  below?.replace(/ \(deleted\)$/, '') === plain || mappedName(device) === mappingName({ uuid });
+
+export const factsOf = async (
+  { layout, watch: { planes, hosts } }: VolumeContext,
+  { name, container, uuid }: Watched,
+): Promise<VolumeFacts> => {
+  const paths = layout.paths(name, container);
+  const mount = mountAt(mountsNow(), paths.mountPoint);
+  const device = mount === undefined ? undefined : deviceName(mount.device);
+  const directory = path.join(layout.blocks, uuid ?? 'none');
+  const plane = planes.facts(directory);
+  const below = device === undefined ? undefined : backingFile(device);
+  return {
+    name,
+    mount:
+      mount === undefined
+        ? null
+        : {
+            device: mount.device,
+            own: isOwn(device ?? '', below, path.join(directory, 'plain'), uuid ?? ''),
+            deviceName: device ?? null,
+            readOnly: readOnlyReason(mount) ?? null,
+            errors: (device === undefined ? undefined : filesystemErrors(device)) ?? null,
+          },
+    plane: plane ?? null,
+    attachedFile: (plane === undefined ? below : plane.files[0]) ?? null,
+    host: (await hosts.at(paths.container)) ?? null,
+  };
+};

@@ -1,0 +1,8 @@
+import type { BlockPlanes } from './block-planes.ts';
+import type { HostLooks } from './host-facts.ts';
+
+/** What the helper keeps running to watch volumes. */
+export interface WatchParts {
+  readonly planes: BlockPlanes;
+  readonly hosts: HostLooks;
+}

@@ -1,0 +1,70 @@
+/** What facts mean, where the real thing takes too long or cannot be made. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Conditions } from '../../../src/volume/manager/conditions.ts';
+import { conditionsOf, containerProblem } from '../../../src/volume/manager/judge.ts';
+import type { VolumeFacts } from '../../../src/volume/watch/facts.ts';
+
+const mib = 1024 * 1024;
+const file = '/storage/containers/v.luks';
+const facts = (changes: Partial<VolumeFacts> = {}): VolumeFacts => ({
+  name: 'v',
+  mount: { device: '7:1', own: true, deviceName: 'loop1', readOnly: null, errors: null },
+  plane: { pid: 1, state: 'running', stalledMs: 0, abortedAfterMs: null, files: [file], status: null },
+  attachedFile: file,
+  host: { file: { size: 1000 * mib, allocated: 1000 * mib }, free: 0 },
+  ...changes,
+});
+const kinds = (of: VolumeFacts, paused = false): string[] =>
+  conditionsOf(of, paused, { reserve: 100 * mib }).map(({ kind }) => kind);
+
+test('space below a sparse container: what it lacks at most, and half as much again to go on', () => {
+  const host = (lacks: number, free: number): VolumeFacts =>
+    facts({ host: { file: { size: 1000 * mib, allocated: (1000 - lacks) * mib }, free: free * mib } });
+  const cases: [number, number, boolean, boolean][] = [
+    [500, 100, false, false],
+    [500, 99, false, true],
+    [500, 149, true, true],
+    [500, 150, true, false],
+    [10, 26, false, false],
+    [10, 25, false, true],
+    [0, 0, false, false],
+  ];
+  for (const [lacks, free, paused, wanted] of cases) {
+    assert.equal(kinds(host(lacks, free), paused).length === 1, wanted, JSON.stringify({ lacks, free, paused }));
+  }
+  assert.deepEqual(kinds(facts({ host: null })), []);
+});
+
+test('a plane that does nothing is told after five seconds; errors that ext4 counted, at once', () => {
+  const plane = (stalledMs: number): VolumeFacts =>
+    facts({ plane: { pid: 1, state: 'running', stalledMs, abortedAfterMs: null, files: [file], status: null } });
+  assert.deepEqual([kinds(plane(4999)), kinds(plane(5000))], [[], ['storage-stalled']]);
+  const mount = { device: '7:1', own: true, deviceName: 'loop1', readOnly: null, errors: { count: 2, where: 'f' } };
+  assert.deepEqual(kinds(facts({ mount })), ['filesystem-errors']);
+});
+
+test('what is not known of the container is no problem of it', () => {
+  assert.equal(containerProblem(file, 1000 * mib, facts()), undefined);
+  assert.equal(containerProblem(file, 1000 * mib, facts({ attachedFile: null })), undefined);
+  assert.equal(containerProblem(file, null, facts({ host: null })), undefined);
+  const gone = containerProblem(file, 1, facts({ attachedFile: `${file} (deleted)`, host: { file: null, free: 0 } }));
+  assert.match(gone?.message ?? '', /deleted.*do not lock it/);
+});
+
+test('a condition is told when it begins and when it ends, and keeps the time of its begin', () => {
+  let now = Date.UTC(2026, 10, 21);
+  const conditions = new Conditions(() => now);
+  const one = { kind: 'host-space', message: '1 free', nextStep: 'free', pausesRecording: true } as const;
+  assert.deepEqual(
+    conditions.become([one]).map(({ active }) => active),
+    [true],
+  );
+  now += 1000;
+  assert.deepEqual(conditions.become([{ ...one, message: '2 free' }]), []);
+  assert.deepEqual([conditions.list[0]?.since, conditions.list[0]?.message], ['2026-11-21T00:00:00.000Z', '2 free']);
+  assert.deepEqual(
+    conditions.become([]).map(({ active, condition }) => [active, condition.kind]),
+    [[false, 'host-space']],
+  );
+});
