@@ -3,6 +3,7 @@
  * Each area of the addon has its typed functions in a section of its own.
  */
 import { fsync } from 'node:fs';
+import os from 'node:os';
 import { promisify } from 'node:util';
 import { addon as loaded } from './native/addon.ts';
 
@@ -18,6 +19,8 @@ interface Addon {
   statBeneath(dirFd: number, crossMounts: boolean, path: string): BeneathStat;
   listBeneath(dirFd: number, crossMounts: boolean, path: string): DirectoryEntry[];
   forbidDumps(): void;
+  pidfdOpen(pid: number): number;
+  pidfdSignal(fd: number, signal: number): boolean;
   peerCredentials(fd: number): PeerCredentials;
   sendWithFd(socketFd: number, bytes: Uint8Array, fd: number, timeoutMs: number): void;
   callUnixSocket(path: string, bytes: Uint8Array, maxReply: number, timeoutMs: number): Promise<UnixReply>;
@@ -115,6 +118,19 @@ export const syncFd: (fd: number) => Promise<void> = promisify(fsync);
  * each process that holds keys calls this first; a program it starts is not covered.
  */
 export const forbidDumps = (): void => addon.forbidDumps();
+
+/**
+ * A descriptor for the process `pid`, which the caller closes; -1 where there is none. It goes on meaning this very process when the number
+ * has become another one's.
+ */
+export const pidfdOpen = (pid: number): number => {
+  if (Number.isInteger(pid) && pid > 0 && pid < 2 ** 31) return addon.pidfdOpen(pid);
+  throw new TypeError(`Expected a process id, got ${pid}`);
+};
+
+/** False where the process has ended. */
+export const pidfdSignal = (fd: number, signal: 'SIGTERM' | 'SIGKILL'): boolean =>
+  addon.pidfdSignal(descriptor(fd), os.constants.signals[signal]);
 
 // Descriptor passing over unix stream sockets
 

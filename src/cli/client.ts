@@ -41,6 +41,10 @@ export class AdminClient {
     return this.#call('POST', url, secret);
   }
 
+  postJson<T>(url: string, body: object): Promise<T> {
+    return this.#call('POST', url, Buffer.from(JSON.stringify(body)), 'application/json');
+  }
+
   delete<T>(url: string): Promise<T> {
     return this.#call('DELETE', url);
   }
@@ -57,15 +61,14 @@ export class AdminClient {
     return this.#exchange('POST', url, secret);
   }
 
-  async #call<T>(method: string, url: string, secret?: Buffer): Promise<T> {
-    return parse((await this.#exchange(method, url, secret)).toString('utf8')) as T;
+  async #call<T>(method: string, url: string, bytes?: Buffer, type?: string): Promise<T> {
+    return parse((await this.#exchange(method, url, bytes, type)).toString('utf8')) as T;
   }
 
   /** The body of an answer that is no error. */
-  async #exchange(method: string, url: string, secret?: Buffer): Promise<Buffer> {
-    const headers =
-      secret === undefined ? {} : { 'content-type': 'application/octet-stream', 'content-length': secret.length };
-    const answer = await this.#send(method, url, headers, secret);
+  async #exchange(method: string, url: string, bytes?: Buffer, type = 'application/octet-stream'): Promise<Buffer> {
+    const headers = bytes === undefined ? {} : { 'content-type': type, 'content-length': bytes.length };
+    const answer = await this.#send(method, url, headers, bytes);
     const body = await buffer(answer);
     return (answer.statusCode ?? 500) < 400 ? body : refuse(answer, parse(body.toString('utf8')));
   }

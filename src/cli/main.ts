@@ -8,7 +8,9 @@ import { streamDelete } from './stream-delete.ts';
 import { streamList } from './stream-list.ts';
 import { streamShow } from './stream-show.ts';
 import { volumeCreate } from './volume-create.ts';
+import { volumeHolders } from './volume-holders.ts';
 import { volumeKey } from './volume-key.ts';
+import { volumeLease } from './volume-lease.ts';
 import { volumeList } from './volume-list.ts';
 import { volumeLock } from './volume-lock.ts';
 import { volumeOpen } from './volume-open.ts';
@@ -34,7 +36,8 @@ serve(program);
 status(program);
 events(program);
 const volume = program.command('volume').description('make, open, lock and list volumes');
-for (const verb of [volumeCreate, volumeOpen, volumeLock, volumeList, volumeKey]) verb(volume);
+for (const verb of [volumeCreate, volumeOpen, volumeLock, volumeHolders, volumeList, volumeKey, volumeLease])
+  verb(volume);
 const stream = program.command('stream').description('look at streams, and forget them');
 for (const verb of [streamList, streamShow, streamDelete]) verb(stream);
 

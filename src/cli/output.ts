@@ -47,9 +47,31 @@ export const report = (thrown: unknown, json: boolean): number => {
   return error.row.exit;
 };
 
+/** What the service says of somebody who uses a volume. */
+export interface HolderLine {
+  readonly pid: number | null;
+  readonly command: string;
+  readonly unit?: string | null;
+  readonly user?: string | null;
+  readonly how: string;
+  readonly path: string;
+}
+
+export const holderTable = (holders: readonly HolderLine[]): string =>
+  table(
+    ['PID', 'USER', 'UNIT', 'HOW', 'PATH', 'COMMAND'],
+    holders.map(({ pid, user, unit, how, path, command }) => [
+      pid === null ? '-' : String(pid),
+      user ?? '-',
+      unit ?? '-',
+      how,
+      path,
+      command.slice(0, 80),
+    ]),
+  );
+
 /** Who holds a volume is what an admin needs next, so it is told here too and not only in JSON. */
-const holders = (details: Readonly<Record<string, unknown>>): string => {
-  if (!Array.isArray(details.holders)) return '';
-  const lines = details.holders as { pid: number; command: string; how: string; path: string }[];
-  return lines.map((holder) => `  ${holder.pid} ${holder.command}: ${holder.how} ${holder.path}\n`).join('');
-};
+const holders = (details: Readonly<Record<string, unknown>>): string =>
+  Array.isArray(details.holders) && details.holders.length > 0
+    ? `${holderTable(details.holders as HolderLine[])}\n`
+    : '';

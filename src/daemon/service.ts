@@ -17,7 +17,9 @@ import { playbackPlugin } from '../playback/plugin.ts';
 import { Recorder } from '../recorder/recorder.ts';
 import { loadCertificate } from '../tls/store.ts';
 import { VolumeKeys } from '../volume/manager/keys.ts';
+import { VolumeLeases } from '../volume/manager/leases.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
+import { closingPart } from './closing-part.ts';
 import { streamEvents, volumeEvents } from './event-sources.ts';
 import { partsHealth } from './parts-health.ts';
 import { streamsPart } from './streams-part.ts';
@@ -82,6 +84,8 @@ export class Service {
     await this.#recorder.start();
     streamEvents(this.#recorder, this.#events);
     this.#volumes.use(volumeEvents(this.#events));
+    const leases = new VolumeLeases({ manager: this.#volumes, helper: this.#helper, log, now });
+    this.#volumes.use(leases.hooks());
     this.#volumes.use({
       onOpen: async (volume) => {
         await this.#recorder.attachVolume(volume);
@@ -101,6 +105,8 @@ export class Service {
       auth,
       tickets: new TicketOffice({ now }),
       volumes: this.#volumesPart(),
+      closing: closingPart(this.#volumes, this.#helper),
+      leases,
       keys: new VolumeKeys({ manager: this.#volumes }),
       streams: streamsPart({
         recorder: this.#recorder,
@@ -158,7 +164,6 @@ export class Service {
       create: (name, options, passphrase) =>
         volumes.create({ name, ...options, ...(passphrase === undefined ? {} : { passphrase }) }),
       open: (name, options, passphrase) => volumes.open(name, passphrase, options),
-      lock: (name, options) => volumes.lock(name, options),
     };
   }
 }

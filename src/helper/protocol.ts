@@ -7,13 +7,28 @@ import { type GrowResults, growVerbs } from './protocol/grow.ts';
 import { type KeysResults, keysVerbs } from './protocol/keys.ts';
 import { type LeaseResults, leaseVerbs } from './protocol/lease.ts';
 import { type MachineResults, machineVerbs } from './protocol/machine.ts';
+import { type SlamResults, slamVerbs } from './protocol/slam.ts';
 import { type VolumeResults, volumeVerbs } from './protocol/volume.ts';
 import { type WatchResults, watchVerbs } from './protocol/watch.ts';
 
 /** Every verb with its schema, its secrets, and a time limit longer than every limit inside the helper, which answers with the reason. */
-export const verbs = { ...machineVerbs, ...volumeVerbs, ...keysVerbs, ...leaseVerbs, ...growVerbs, ...watchVerbs };
+export const verbs = {
+  ...machineVerbs,
+  ...volumeVerbs,
+  ...keysVerbs,
+  ...leaseVerbs,
+  ...growVerbs,
+  ...watchVerbs,
+  ...slamVerbs,
+};
 
 export type Verb = keyof typeof verbs;
 export type Requests = { [V in Verb]: Static<(typeof verbs)[V]['schema']> };
 export type Request = Requests[Verb];
-export type Results = MachineResults & VolumeResults & KeysResults & LeaseResults & GrowResults & WatchResults;
+export type Results = MachineResults &
+  VolumeResults &
+  KeysResults &
+  LeaseResults &
+  GrowResults &
+  WatchResults &
+  SlamResults;

@@ -7,7 +7,7 @@ import { peerCredentials, sendWithFd } from '../native.ts';
 import type { VolumeContext } from '../volume/context.ts';
 import { encodeAnswer, RequestDecoder } from './framing.ts';
 import { descriptorOf } from './raw-socket.ts';
-import type { Outcome } from './verbs/handler.ts';
+import type { Caller, Outcome } from './verbs/handler.ts';
 import { parseRequest, Verbs } from './verbs.ts';
 
 export interface HelperServerParams {
@@ -80,8 +80,9 @@ export class HelperServer {
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     socket.on('error', (error) => log.debug({ error }, 'a caller went away, ignoring'));
+    let caller: Caller;
     try {
-      this.#authorise(socket);
+      caller = this.#authorise(socket);
     } catch (error) {
       log.warn({ error: toReelError(error) }, 'caller refused');
       this.#answer(socket, { ok: false, error: toReelError(error).toJSON() }, -1);
@@ -104,7 +105,7 @@ export class HelperServer {
         return;
       }
       finish();
-      const work = this.#serve(socket, decoder).finally(() => this.#running.delete(work));
+      const work = this.#serve(socket, decoder, caller).finally(() => this.#running.delete(work));
       this.#running.add(work);
     };
     this.#reading.add(socket);
@@ -122,16 +123,16 @@ export class HelperServer {
   }
 
   /** Throws `forbidden` for anybody but root and the service's user. */
-  #authorise(socket: Socket): void {
+  #authorise(socket: Socket): Caller {
     const { uid, pid } = peerCredentials(descriptorOf(socket));
-    if (uid === 0 || uid === this.#params.context.service.uid) return;
+    if (uid === 0 || uid === this.#params.context.service.uid) return { pid };
     throw new ReelError('forbidden', {
       expected: 'a call of the service or of root',
       got: `process ${pid} of user ${uid}`,
     });
   }
 
-  async #serve(socket: Socket, decoder: RequestDecoder): Promise<void> {
+  async #serve(socket: Socket, decoder: RequestDecoder, caller: Caller): Promise<void> {
     const { log } = this.#params;
     let outcome: Outcome | undefined;
     try {
@@ -139,7 +140,7 @@ export class HelperServer {
       const request = parseRequest(json);
       if (request.verb !== 'inspect' && request.verb !== 'watch')
         log.info({ verb: request.verb, name: 'name' in request ? request.name : null });
-      outcome = await this.#verbs.run(request, secrets);
+      outcome = await this.#verbs.run(request, secrets, caller);
       this.#answer(socket, { ok: true, result: outcome.result }, outcome.fd);
     } catch (thrown) {
       const error = toReelError(thrown);

@@ -5,10 +5,11 @@ import { KeyedMutex } from '../volume/mutex.ts';
 import { machineVerbs } from './protocol/machine.ts';
 import { type Request, type Verb, verbs } from './protocol.ts';
 import { growHandlers } from './verbs/grow.ts';
-import type { Handler, Handlers, Outcome } from './verbs/handler.ts';
+import type { Caller, Handler, Handlers, Outcome } from './verbs/handler.ts';
 import { keysHandlers } from './verbs/keys.ts';
 import { leaseHandlers } from './verbs/lease.ts';
 import { machineHandlers } from './verbs/machine.ts';
+import { slamHandlers } from './verbs/slam.ts';
 import { volumeHandlers } from './verbs/volume.ts';
 import { watchHandlers } from './verbs/watch.ts';
 
@@ -19,6 +20,7 @@ const handlers: Handlers<Verb> = {
   ...leaseHandlers,
   ...growHandlers,
   ...watchHandlers,
+  ...slamHandlers,
 };
 
 const invalid = (expected: string, got: string): ReelError => new ReelError('invalid-argument', { expected, got });
@@ -56,10 +58,10 @@ export class Verbs {
     this.#context = context;
   }
 
-  async run(request: Request, secrets: readonly Buffer[]): Promise<Outcome> {
+  async run(request: Request, secrets: readonly Buffer[], caller: Caller): Promise<Outcome> {
     checkSecrets(request, secrets);
     const handle = handlers[request.verb] as Handler<Verb>;
-    const work = (): Promise<Outcome> => handle(this.#context, request, secrets);
+    const work = (): Promise<Outcome> => handle(this.#context, request, secrets, caller);
     if (Object.hasOwn(machineVerbs, request.verb) || !('name' in request)) return work();
     const container = 'container' in request ? request.container : undefined;
     const paths = this.#context.layout.paths(request.name, container);

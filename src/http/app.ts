@@ -12,6 +12,8 @@ import { type EventsPart, eventRoutes } from './events.ts';
 import { healthRoutes, type PartsHealth } from './health.ts';
 import { type StreamsPart, streamRoutes } from './streams.ts';
 import { type VolumeKeysPart, volumeKeyRoutes } from './volume-keys.ts';
+import { type VolumeLeasesPart, volumeLeaseRoutes } from './volume-leases.ts';
+import { type VolumeLockPart, volumeLockRoutes } from './volume-lock.ts';
 import { type VolumesPart, volumeRoutes } from './volumes.ts';
 
 export interface AppParams {
@@ -19,6 +21,8 @@ export interface AppParams {
   readonly auth: BasicAuth;
   readonly tickets: TicketOffice;
   readonly volumes: VolumesPart;
+  readonly closing: VolumeLockPart;
+  readonly leases: VolumeLeasesPart;
   readonly keys: VolumeKeysPart;
   readonly streams: StreamsPart;
   readonly events: EventsPart;
@@ -86,6 +90,8 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
       reply.header('cache-control', 'no-store');
     });
     await scope.register(volumeRoutes, { volumes: params.volumes });
+    await scope.register(volumeLockRoutes, { closing: params.closing });
+    await scope.register(volumeLeaseRoutes, { leases: params.leases });
     await scope.register(volumeKeyRoutes, { keys: params.keys });
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
     await scope.register(eventRoutes, { events: params.events });

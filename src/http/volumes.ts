@@ -1,4 +1,4 @@
-/** /api/v1/volumes: make, open, lock and look at volumes. Passphrases come as the bytes of the body, everything else in the query. */
+/** /api/v1/volumes: make, open and look at volumes. Passphrases come as the bytes of the body, everything else in the query. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type, { type Static } from 'typebox';
 import { volumeNamePattern } from '../config/settings.ts';
@@ -54,7 +54,6 @@ export interface VolumesPart {
   get(name: string): Promise<VolumeView>;
   create(name: string, options: CreateOptions, secret: Buffer | undefined): Promise<VolumeView>;
   open(name: string, options: { readonly readOnly: boolean }, secret: Buffer | undefined): Promise<VolumeView>;
-  lock(name: string, options: { readonly drain: boolean }): Promise<VolumeView>;
 }
 
 const nameParams = Type.Object({ name: Type.String({ pattern: volumeNamePattern }) });
@@ -144,24 +143,5 @@ export const volumeRoutes: FastifyPluginAsyncTypebox<{ volumes: VolumesPart }> =
       },
     },
     (request) => volumes.open(request.params.name, { readOnly: request.query.readOnly }, secretOf(request)),
-  );
-
-  app.post(
-    '/volumes/:name/lock',
-    {
-      schema: {
-        summary: 'Lock a volume',
-        description:
-          'Refused while the volume is in use, unless `drain` ends the recordings first; the holders are in the details.',
-        tags,
-        params: nameParams,
-        querystring: Type.Object(
-          { drain: Type.Boolean({ default: false, description: 'end the recordings of this volume first' }) },
-          { additionalProperties: false },
-        ),
-        response: answer,
-      },
-    },
-    (request) => volumes.lock(request.params.name, { drain: request.query.drain }),
   );
 };

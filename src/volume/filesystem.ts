@@ -43,8 +43,8 @@ export const mountFilesystem = async (
 };
 
 /** `syncfs`. What it says is the last chance to hear of a write that failed: umount itself stays silent. */
-export const flushFilesystem = async (point: string): Promise<void> => {
-  await run('sync', ['--file-system', point], { timeoutMs: mountTimeoutMs });
+export const flushFilesystem = async (point: string, timeoutMs = mountTimeoutMs): Promise<void> => {
+  await run('sync', ['--file-system', point], { timeoutMs });
 };
 
 const refuseHeld = (point: string, holders: readonly Holder[], cause?: unknown): void => {

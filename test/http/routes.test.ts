@@ -49,6 +49,58 @@ test('volumes: without a body the key file is used', async () => {
   ]);
 });
 
+test('volumes: the three levels of lock; the old name of drain; two levels at once are refused', async () => {
+  seen.calls.length = 0;
+  const level = (query: string) => ask('POST', `/api/v1/volumes/main/lock?${query}`);
+  for (const query of ['level=lock', 'level=drain&deadline=60', 'level=slam', 'level=slam&deadline=0', 'drain=true']) {
+    assert.equal((await level(query)).json().state, 'locked', query);
+  }
+  assert.deepEqual(
+    seen.calls.map(({ call, options }) => [call, options]),
+    [
+      ['lock', { drain: false }],
+      ['lock', { drain: true, deadlineMs: 60_000 }],
+      ['slam', { deadlineMs: 10_000 }],
+      ['slam', { deadlineMs: 0 }],
+      ['lock', { drain: true }],
+    ],
+  );
+  for (const query of ['level=slam&drain=true', 'level=hard', 'deadline=601', 'deadline=-1', 'deadline=x']) {
+    assert.equal((await level(query)).json().error.code, 'invalid-argument', query);
+  }
+  assert.equal(seen.calls.length, 5);
+});
+
+test('leases: defaults, and what is refused before anything is asked', async () => {
+  seen.calls.length = 0;
+  const url = '/api/v1/volumes/main/leases';
+  const post = (body: object) => app.inject({ method: 'POST', url, headers: signedIn, payload: body });
+  const made = await post({ consumer: 'x', uid: 33, gid: 33 });
+  assert.equal(made.statusCode, 201);
+  assert.equal(made.json().mountPoint, '/mount/leases/main/x');
+  assert.equal((await ask('DELETE', `${url}/x`)).statusCode, 204);
+  assert.deepEqual((await ask('GET', url)).json(), { leases: [] });
+  assert.deepEqual(
+    seen.calls.map(({ call, options }) => [call, options]),
+    [
+      ['lease', { path: 'consumers/x', consumer: 'x', uid: 33, gid: 33, readOnly: false, persistent: true }],
+      ['unlease', 'x'],
+    ],
+  );
+  const good = { consumer: 'x', uid: 33, gid: 33 };
+  const bad = [
+    { uid: 0 },
+    { gid: 0 },
+    { uid: -1 },
+    { consumer: '../x' },
+    { consumer: '' },
+    { path: '' },
+    { mode: 'rw' },
+  ];
+  for (const change of bad) assert.equal((await post({ ...good, ...change })).statusCode, 400, JSON.stringify(change));
+  assert.equal(seen.calls.length, 2);
+});
+
 test('volumes: lock hands on drain', async () => {
   seen.calls.length = 0;
   await ask('POST', '/api/v1/volumes/main/lock');
@@ -154,7 +206,7 @@ test('the error of a part reaches the admin whole, with status and details', asy
     details: { holders: [{ pid: 7 }] },
   });
   const other = await standIn({
-    volumes: {
+    closing: {
       lock: async () => {
         throw busy;
       },

@@ -10,6 +10,8 @@ import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
 import type { DeletedStream, StreamView } from '../../src/http/streams.ts';
 import type { VolumeKeysPart } from '../../src/http/volume-keys.ts';
+import type { VolumeLeasesPart } from '../../src/http/volume-leases.ts';
+import type { VolumeLockPart } from '../../src/http/volume-lock.ts';
 import type { CreateOptions, VolumesPart, VolumeView } from '../../src/http/volumes.ts';
 
 export const password = 'marked-password-7461';
@@ -44,7 +46,9 @@ export interface Seen {
   readonly secrets: Buffer[];
 }
 
-export const standIn = async (changes: { volumes?: Partial<VolumesPart>; attempts?: number } = {}) => {
+export const standIn = async (
+  changes: { volumes?: Partial<VolumesPart>; closing?: Partial<VolumeLockPart>; attempts?: number } = {},
+) => {
   const seen: Seen = { calls: [], secrets: [] };
   const note = (call: string, name: string, options?: unknown, secret?: Buffer): void => {
     if (secret !== undefined) seen.secrets.push(secret);
@@ -69,11 +73,27 @@ export const standIn = async (changes: { volumes?: Partial<VolumesPart>; attempt
       note('open', name, options, secret);
       return volume(name);
     },
+    ...changes.volumes,
+  };
+  const closing: VolumeLockPart = {
     lock: async (name, options) => {
       note('lock', name, options);
       return volume(name, { state: 'locked' });
     },
-    ...changes.volumes,
+    slam: async (name, options) => {
+      note('slam', name, options);
+      return { ...volume(name, { state: 'locked' }), acts: [] };
+    },
+    holders: async () => [],
+    ...changes.closing,
+  };
+  const leases: VolumeLeasesPart = {
+    list: async () => [],
+    add: async (name, { path = 'consumers/x', ...options }) => {
+      note('lease', name, { path, ...options });
+      return { ...options, path, createdAt: null, state: 'mounted', mountPoint: '/mount/leases/main/x' };
+    },
+    remove: async (name, consumer) => note('unlease', name, consumer),
   };
   const keys: VolumeKeysPart = {
     list: async () => ({ type: 'luks2', reencrypting: false, keys: [] }),
@@ -150,6 +170,8 @@ export const standIn = async (changes: { volumes?: Partial<VolumesPart>; attempt
     auth: new BasicAuth({ account, now: Date.now, attempts: changes.attempts ?? 1000 }),
     tickets: new TicketOffice({ now: Date.now }),
     volumes,
+    closing,
+    leases,
     keys,
     streams,
     events: { bus, heartbeatMs: 20, maxBytes: 64 * 1024 },

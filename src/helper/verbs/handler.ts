@@ -7,11 +7,17 @@ export interface Outcome<V extends Verb = Verb> {
   readonly fd: number;
 }
 
+/** The process that asked, as the kernel noted it when it connected. */
+export interface Caller {
+  readonly pid: number;
+}
+
 /** Does one verb. The secrets are those that the verb's `secrets` names, in that order; they are zeroed after the call. */
 export type Handler<V extends Verb> = (
   context: VolumeContext,
   request: Requests[V],
   secrets: readonly Buffer[],
+  caller: Caller,
 ) => Promise<Outcome<V>>;
 
 export type Handlers<Of extends Verb> = { readonly [V in Of]: Handler<V> };

@@ -53,6 +53,11 @@ export interface Engine {
   grow(container: ContainerFile, told: (layer: string) => void): Promise<void>;
   /** Takes away whatever `find` finds, also what a dead process or an interrupted call left. Idempotent. */
   detach(container: ContainerFile): Promise<void>;
+  /**
+   * Makes every request that waits for this container's device fail, and every later one: for a block plane that hangs. Names what was cut
+   * or ended; nothing for an engine whose device lives in the kernel alone. `detach` is still to be called.
+   */
+  abort(container: ContainerFile): Promise<string[]>;
 }
 
 /** A copied container keeps its UUID, and what is attached under it belongs to the other file: hands off. */

@@ -107,6 +107,11 @@ export class KernelEngine implements Engine {
     told('mapping');
   }
 
+  /** The mapping lives in the kernel: there is no server that could hang. */
+  async abort(): Promise<string[]> {
+    return [];
+  }
+
   async detach(container: ContainerFile): Promise<void> {
     const loops = await this.#loops(container);
     const mapping = await findMapping(container);

@@ -13,6 +13,7 @@ import { type Mount, mountAt, readMounts } from '../mountinfo.ts';
 import { withUndo } from '../undo.ts';
 import { blockPlaneRefusal } from './block-plane-refusal.ts';
 import { type Attachment, type AttachOptions, type ContainerFile, type Engine, sameUuid } from './engine.ts';
+import { abortFuse } from './fuse-abort.ts';
 import { growPlane } from './grow-plane.ts';
 import { attachedLoops, attachLoop, detachLoop, type Loop, refreshLoop } from './loop.ts';
 
@@ -133,6 +134,16 @@ export class UserspaceEngine implements Engine {
     await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });
+  }
+
+  async abort(container: ContainerFile): Promise<string[]> {
+    const directory = this.#directory(container);
+    if ((await this.find(container))?.problem === foreign) throw sameUuid(container);
+    const connection = await abortFuse(directory);
+    // The connection of a server that has ended is cut, too; one that was stopped by a signal hears SIGKILL only.
+    const planes = await blockPlanes(container, directory);
+    for (const pid of planes) process.kill(pid, 'SIGKILL');
+    return [...(connection === undefined ? [] : [connection]), ...planes.map((pid) => `luksblock (pid ${pid})`)];
   }
 
   async #start(

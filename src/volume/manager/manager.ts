@@ -14,6 +14,7 @@ import { ManagedVolume, type VolumeView } from './managed-volume.ts';
 import { type CreateParams, chooseEngine, freeContainer } from './new-volume.ts';
 import { failureOf, isLasting, problemOf } from './next-step.ts';
 import { type VolumeRecord, VolumeRegistry } from './registry.ts';
+import { type SlammedView, slamVolume } from './slam.ts';
 import type { Turn } from './turn.ts';
 import { VolumeWatch } from './watch.ts';
 
@@ -105,6 +106,12 @@ export class VolumeManager {
   /** Idempotent. Throws `volume-busy` with `details.streams`, `.leases` or `.holders`; then the volume stays open. */
   lock(name: string, options: Partial<LockOptions> = {}): Promise<VolumeView> {
     return this.#mutex.run(name, () => this.#lock(this.#volume(name), { drain: false, ...options }));
+  }
+
+  /** Locks a volume by force; see `slam.ts`. `deadlineMs` lies between SIGTERM and SIGKILL. Idempotent. */
+  slam(name: string, { deadlineMs }: { readonly deadlineMs: number }): Promise<SlammedView> {
+    const { log } = this.#params;
+    return this.exclusive(name, (turn) => slamVolume({ turn, hooks: this.#hooks, deadlineMs, log }));
   }
 
   /** Runs `work` while nobody else changes the volume. Throws `not-found`. */

@@ -1,0 +1,102 @@
+import { ReelError, toReelError } from '../../errors.ts';
+import { run } from '../../exec/run.ts';
+import type { SlamAct, SlamReport } from '../../helper/protocol/slam.ts';
+import type { Requests } from '../../helper/protocol.ts';
+import { reached, type VolumeContext } from '../context.ts';
+import { unmountCopies } from '../copies.ts';
+import { flushFilesystem } from '../filesystem.ts';
+import { findHolders } from '../holders.ts';
+import { mountedLeases } from '../lease/mounted.ts';
+import { lockVolume } from '../lock.ts';
+import { type Look, lookAt } from '../look.ts';
+import { readMounts } from '../mountinfo.ts';
+import { endHolders, tellSpared } from './end-holders.ts';
+import { sparedProcesses } from './spared.ts';
+
+/** After SIGKILL, and again after the abort of a block plane: what does not end by then hangs in the kernel. */
+const lastPatienceMs = 5_000;
+const unmountTimeoutMs = 30_000;
+const flushTimeoutMs = 20_000;
+
+/** `umount` says so for a mount in use. */
+const inUse = 32;
+
+/**
+ * The procedure "Slam" of docs/volumes.md: whatever it takes to have the volume locked. `caller` is the process that asked, which is spared.
+ * Throws what `lock` throws, with `details.acts`, when something is left all the same.
+ */
+export const slamVolume = async (
+  context: VolumeContext,
+  { name, container, deadlineMs }: Requests['slam'],
+  caller: number,
+): Promise<SlamReport> => {
+  const acts: SlamAct[] = [];
+  try {
+    const look = await lookAt(context, name, { container });
+    if (look.container !== undefined && look.report.state !== 'locked') {
+      await force(context, look, deadlineMs, await sparedProcesses(caller), (act) => acts.push(act));
+    }
+    return { ...(await lockVolume(context, name, container)), acts };
+  } catch (thrown) {
+    const error = toReelError(thrown);
+    throw new ReelError(error.code, { ...error.parts, cause: thrown, details: { ...error.details, acts } });
+  }
+};
+
+type Done = (act: SlamAct) => void;
+
+const force = async (
+  context: VolumeContext,
+  look: Look,
+  deadlineMs: number,
+  spared: ReadonlySet<number>,
+  done: Done,
+): Promise<void> => {
+  const devices = [...new Set(look.attachments.flatMap(({ numbers }) => numbers))];
+  const end = (signal: 'SIGTERM' | 'SIGKILL', patienceMs: number): Promise<boolean> =>
+    endHolders({ devices, spared, signal, patienceMs, done });
+  // 1 ask, then end
+  const gone = (await end('SIGTERM', deadlineMs)) || (await end('SIGKILL', lastPatienceMs));
+  reached(context, 'slam-ended');
+  // 2 a block plane that hangs: whoever waits for it waits in the kernel, where no signal reaches them
+  const hangs = look.attachments.some(({ device, engine }) => engine === 'userspace' && device === null);
+  if (hangs && look.container !== undefined) {
+    for (const engine of Object.values(context.engines)) {
+      for (const target of await engine.abort(look.container)) {
+        done({ act: 'abort', target, pid: null, command: null, unit: null });
+      }
+    }
+    if (!gone) await end('SIGKILL', lastPatienceMs);
+  } else {
+    // what this says is said again by the flush of the lock
+    await flushFilesystem(look.paths.mountPoint, flushTimeoutMs).catch(() => {});
+  }
+  reached(context, 'slam-aborted');
+  await tellSpared(devices, spared, done);
+  // 3 unmount, lazily where it must be
+  await unmountAll(context, look, new Set(devices), done);
+  reached(context, 'slam-unmounted');
+};
+
+const unmountAll = async (
+  context: VolumeContext,
+  look: Look,
+  devices: ReadonlySet<string>,
+  done: Done,
+): Promise<void> => {
+  const { name, mountPoint } = look.paths;
+  const mounts = await readMounts();
+  const ours = [
+    ...mounts.filter(({ point, device }) => point === mountPoint && devices.has(device)),
+    ...mountedLeases(context.layout, name, mounts, devices).map(({ mount }) => mount),
+  ];
+  for (const { point, device } of ours.toReversed()) {
+    const busy = (await findHolders(device, { point })).length > 0;
+    const options = { timeoutMs: unmountTimeoutMs, okCodes: [0, inUse] };
+    const { exitCode } = busy ? { exitCode: inUse } : await run('umount', [point], options);
+    if (exitCode !== 0) await run('umount', ['--lazy', point], { timeoutMs: unmountTimeoutMs });
+    const act = exitCode === 0 ? 'unmount' : 'unmount-lazily';
+    done({ act, target: point, pid: null, command: null, unit: null });
+    await unmountCopies(device, point);
+  }
+};
