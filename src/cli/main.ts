@@ -8,6 +8,7 @@ import { streamDelete } from './stream-delete.ts';
 import { streamList } from './stream-list.ts';
 import { streamShow } from './stream-show.ts';
 import { volumeCreate } from './volume-create.ts';
+import { volumeGrow } from './volume-grow.ts';
 import { volumeHolders } from './volume-holders.ts';
 import { volumeKey } from './volume-key.ts';
 import { volumeLease } from './volume-lease.ts';
@@ -36,7 +37,16 @@ serve(program);
 status(program);
 events(program);
 const volume = program.command('volume').description('make, open, lock and list volumes');
-for (const verb of [volumeCreate, volumeOpen, volumeLock, volumeHolders, volumeList, volumeKey, volumeLease])
+for (const verb of [
+  volumeCreate,
+  volumeOpen,
+  volumeLock,
+  volumeGrow,
+  volumeHolders,
+  volumeList,
+  volumeKey,
+  volumeLease,
+])
   verb(volume);
 const stream = program.command('stream').description('look at streams, and forget them');
 for (const verb of [streamList, streamShow, streamDelete]) verb(stream);

@@ -16,6 +16,7 @@ import { ingestPlugin } from '../ingest/plugin.ts';
 import { playbackPlugin } from '../playback/plugin.ts';
 import { Recorder } from '../recorder/recorder.ts';
 import { loadCertificate } from '../tls/store.ts';
+import { VolumeGrowth } from '../volume/manager/growth.ts';
 import { VolumeKeys } from '../volume/manager/keys.ts';
 import { VolumeLeases } from '../volume/manager/leases.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
@@ -44,6 +45,7 @@ export class Service {
   readonly #params: ServiceParams;
   readonly #helper: HelperClient;
   readonly #volumes: VolumeManager;
+  readonly #growth: VolumeGrowth;
   readonly #recorder: Recorder;
   readonly #events: EventBus;
   #app: FastifyInstance | undefined;
@@ -62,6 +64,7 @@ export class Service {
       now,
       hostReserve: settings.hostReserveMiB * 1024 * 1024,
     });
+    this.#growth = new VolumeGrowth({ manager: this.#volumes, log });
     this.#recorder = new Recorder({
       registry: path.join(settings.state, 'streams.json'),
       defaults: { volume: settings.defaultVolume, segmentMs: settings.segmentMs, evidence: false },
@@ -98,6 +101,7 @@ export class Service {
         if (state === 'locked' || state === 'absent') void this.#recorder.pauseVolume(name, undefined);
       },
     });
+    this.#volumes.use(this.#growth.hooks);
     await this.#volumes.start();
     const local = new WeakSet<object>();
     this.#app = await buildApp({
@@ -112,6 +116,7 @@ export class Service {
         recorder: this.#recorder,
         volumes: () => this.#volumes.list().map(({ name }) => name),
       }),
+      growth: this.#growth,
       events: { bus: this.#events },
       health: partsHealth({
         helper: this.#helper,
@@ -153,6 +158,7 @@ export class Service {
     this.#events.close();
     await listenersClosed;
     await this.#app?.close();
+    await this.#growth.close();
     await this.#volumes.close();
   }
 

@@ -11,10 +11,11 @@ import { errorSchema, handleErrors, refuseBadUrl } from './error-handler.ts';
 import { type EventsPart, eventRoutes } from './events.ts';
 import { healthRoutes, type PartsHealth } from './health.ts';
 import { type StreamsPart, streamRoutes } from './streams.ts';
+import { type VolumeGrowPart, volumeGrowRoutes } from './volume-grow.ts';
 import { type VolumeKeysPart, volumeKeyRoutes } from './volume-keys.ts';
 import { type VolumeLeasesPart, volumeLeaseRoutes } from './volume-leases.ts';
 import { type VolumeLockPart, volumeLockRoutes } from './volume-lock.ts';
-import { type VolumesPart, volumeRoutes } from './volumes.ts';
+import { type VolumesPart, volumeRoutes, volumeSchema } from './volumes.ts';
 
 export interface AppParams {
   readonly logger: FastifyBaseLogger;
@@ -24,6 +25,7 @@ export interface AppParams {
   readonly closing: VolumeLockPart;
   readonly leases: VolumeLeasesPart;
   readonly keys: VolumeKeysPart;
+  readonly growth: VolumeGrowPart;
   readonly streams: StreamsPart;
   readonly events: EventsPart;
   readonly health: PartsHealth;
@@ -89,10 +91,13 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     scope.addHook('onRequest', async (_request, reply) => {
       reply.header('cache-control', 'no-store');
     });
+    // What several areas answer with.
+    scope.addSchema(volumeSchema);
     await scope.register(volumeRoutes, { volumes: params.volumes });
     await scope.register(volumeLockRoutes, { closing: params.closing });
     await scope.register(volumeLeaseRoutes, { leases: params.leases });
     await scope.register(volumeKeyRoutes, { keys: params.keys });
+    await scope.register(volumeGrowRoutes, { growth: params.growth });
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
     await scope.register(eventRoutes, { events: params.events });
     await scope.register(healthRoutes, { health: params.health });

@@ -29,6 +29,7 @@ export const describeApi = async (): Promise<string> => {
     closing: { lock: absent, slam: absent, holders: absent },
     leases: { list: absent, add: absent, remove: absent },
     keys: { list: absent, add: absent, change: absent, remove: absent, rotate: absent, recovery: absent },
+    growth: { grow: absent },
     streams: { list: absent, get: absent, put: absent, delete: absent },
     events: { bus: new EventBus({ now, log: pino({ level: 'silent' }) }) },
     health: absent,

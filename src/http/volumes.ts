@@ -25,6 +25,16 @@ export const volumeSchema = Type.Object(
     directIo: nullable(Type.Boolean()),
     readOnly: nullable(Type.Boolean({ description: 'while it is open: nothing can be written into it' })),
     blockPid: nullable(Type.Integer({ description: 'process of the userspace engine' })),
+    growing: nullable(
+      Type.Object(
+        {
+          from: Type.Integer(),
+          to: Type.Integer(),
+          allocated: nullable(Type.Integer({ description: 'bytes of storage it holds, while the grow runs' })),
+        },
+        { description: 'a grow that runs, or that the next open finishes; bytes of the container' },
+      ),
+    ),
     failure: nullable(Type.Object({ error: Type.Any(), nextStep: Type.String() })),
     conditions: Type.Array(
       Type.Object({
@@ -85,7 +95,6 @@ const consumes = ['application/octet-stream'];
 
 export const volumeRoutes: FastifyPluginAsyncTypebox<{ volumes: VolumesPart }> = async (app, { volumes }) => {
   acceptSecrets(app);
-  app.addSchema(volumeSchema);
   const answer = { 200: Type.Unsafe<VolumeView>(Type.Ref('Volume')), ...errorAnswers };
 
   app.get(

@@ -66,6 +66,19 @@ test('create with a passphrase, list, lock, open; a wrong passphrase is exit cod
   assert.equal((await service.mounts()).filter((line) => line.includes('ext4')).length, 1);
 });
 
+test('grow: by so much more without the passphrase, the same size again, and never less', async () => {
+  const more = await service.run(['volume', 'grow', 'main', '--size', '+16M', '--json']);
+  assert.equal(more.code, 0, more.stderr);
+  const { volume, grown } = json(more.stdout) as { volume: { state: string; size: number }; grown: { to: number } };
+  assert.deepEqual([volume.state, volume.size, grown.to], ['open', 80 * 2 ** 20, 80 * 2 ** 20]);
+  const again = await service.run(['volume', 'grow', 'main', '--size', '80M']);
+  assert.equal(again.code, 0, again.stderr);
+  assert.match(again.stdout, /^main: open, grown from 64 MiB to 80 MiB|^main: open, grown from 80 MiB to 80 MiB/);
+  const less = await service.run(['volume', 'grow', 'main', '--size', '64M', '--json']);
+  assert.deepEqual([less.code, errorCode(less.stderr)], [2, 'invalid-argument']);
+  assert.equal((await service.run(['volume', 'grow', 'nobody', '--size', '+1G'])).code, 4);
+});
+
 test('create with a key file: the container opens with it, and only root reads it', async () => {
   const made = await service.run(['volume', 'create', 'keyed', '--size', '64M', '--locked', '--json']);
   assert.equal(made.code, 0, made.stderr);

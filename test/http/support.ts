@@ -9,6 +9,7 @@ import { ReelError } from '../../src/errors.ts';
 import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
 import type { DeletedStream, StreamView } from '../../src/http/streams.ts';
+import type { VolumeGrowPart } from '../../src/http/volume-grow.ts';
 import type { VolumeKeysPart } from '../../src/http/volume-keys.ts';
 import type { VolumeLeasesPart } from '../../src/http/volume-leases.ts';
 import type { VolumeLockPart } from '../../src/http/volume-lock.ts';
@@ -35,6 +36,7 @@ export const volume = (name: string, changes: Partial<VolumeView> = {}): VolumeV
   directIo: true,
   readOnly: false,
   blockPid: 7,
+  growing: null,
   failure: null,
   conditions: [],
   ...changes,
@@ -94,6 +96,13 @@ export const standIn = async (
       return { ...options, path, createdAt: null, state: 'mounted', mountPoint: '/mount/leases/main/x' };
     },
     remove: async (name, consumer) => note('unlease', name, consumer),
+  };
+  const growth: VolumeGrowPart = {
+    grow: async (name, size) => {
+      note('grow', name, { size });
+      const grown = { from: 1 << 30, to: size, filesystem: 'grown' as const, filesystemSize: size, reason: null };
+      return { volume: volume(name, { size }), grown };
+    },
   };
   const keys: VolumeKeysPart = {
     list: async () => ({ type: 'luks2', reencrypting: false, keys: [] }),
@@ -173,6 +182,7 @@ export const standIn = async (
     closing,
     leases,
     keys,
+    growth,
     streams,
     events: { bus, heartbeatMs: 20, maxBytes: 64 * 1024 },
     health: async () => ({ helper: { up: true, details: { pid: 4711 } }, writer: { up: false, details: {} } }),

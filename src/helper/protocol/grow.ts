@@ -16,7 +16,20 @@ export const growVerbs = {
     secrets: none,
     timeoutMs: 240 * minute,
   },
+  /** How far a grow is. Waits for no volume: `volume` names one whose turn is taken by that grow. */
+  'grow-progress': {
+    schema: Type.Object({ verb: Type.Literal('grow-progress'), volume: name, container }, strict),
+    secrets: none,
+    timeoutMs: minute,
+  },
 } as const;
+
+/** Bytes of the container before and after, and of the storage that it holds now. */
+export interface GrowProgress {
+  readonly from: number;
+  readonly to: number;
+  readonly allocated: number;
+}
 
 export interface GrowReport extends VolumeReport {
   readonly grown: {
@@ -33,4 +46,5 @@ export interface GrowReport extends VolumeReport {
 
 export interface GrowResults {
   readonly grow: GrowReport;
+  readonly 'grow-progress': { readonly progress: GrowProgress | null };
 }

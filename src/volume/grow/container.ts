@@ -8,7 +8,7 @@ const piece = 1024 ** 3;
 const pieceTimeoutMs = 10 * 60_000;
 
 /** Bytes of the file and bytes of storage it holds, blocks beyond its end included. */
-const measure = async (file: string): Promise<{ readonly size: number; readonly allocated: number }> => {
+export const measure = async (file: string): Promise<{ readonly size: number; readonly allocated: number }> => {
   const { size, blocks } = await stat(file);
   return { size, allocated: blocks * 512 };
 };

@@ -15,6 +15,8 @@ export interface VolumeView extends VolumeRecord {
   readonly readOnly: boolean | null;
   readonly blockPid: number | null;
   readonly keyFile: string | null;
+  /** Bytes of the container before and after a grow that runs or is not finished, and of its storage while it runs. */
+  readonly growing: { readonly from: number; readonly to: number; readonly allocated: number | null } | null;
   /** Why the volume is in `failed` or `absent`, and what to do. */
   readonly failure: Failure | null;
   /** What is not as it should be although the volume is open. */
@@ -27,6 +29,8 @@ export class ManagedVolume {
   conditions: readonly Condition[] = [];
   /** Grows with everything that is done to the volume: who looked at it before compares. */
   changes = 0;
+  /** Of a grow that runs now. */
+  progress: VolumeView['growing'] = null;
   #state: VolumeState = 'absent';
   #report: VolumeReport | undefined;
   #failure: Failure | undefined;
@@ -91,8 +95,12 @@ export class ManagedVolume {
 
   view(): VolumeView {
     const open = this.#state === 'open' || this.#state === 'draining' ? this.#report : undefined;
+    const growing = this.#report?.growing ?? null;
     return {
       ...this.record,
+      // What lies there counts: the record follows a moment later.
+      size: this.#report?.size ?? this.record.size,
+      growing: this.progress ?? (growing === null ? null : { ...growing, allocated: null }),
       state: this.#state,
       mountPoint: this.#report?.mountPoint ?? null,
       device: open?.device ?? null,

@@ -1,0 +1,50 @@
+/** POST /api/v1/volumes/:name/grow: a larger container, in use or locked. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import Type, { type Static } from 'typebox';
+import { volumeNamePattern } from '../config/settings.ts';
+import { errorAnswers } from './error-handler.ts';
+import type { VolumeView } from './volumes.ts';
+
+const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+const grown = Type.Object({
+  from: Type.Integer({ description: 'bytes of the container before' }),
+  to: Type.Integer({ description: 'bytes of the container now' }),
+  filesystem: Type.Enum(['grown', 'at-open'], {
+    description: 'at-open: the container is larger, the filesystem in it gets larger when the volume is opened next',
+  }),
+  filesystemSize: nullable(Type.Integer({ description: 'bytes' })),
+  reason: nullable(Type.String({ description: 'why the filesystem waits for the next open' })),
+});
+
+export interface GrownView {
+  readonly volume: VolumeView;
+  readonly grown: Static<typeof grown>;
+}
+
+/** What the routes need of whoever grows volumes. */
+export interface VolumeGrowPart {
+  grow(name: string, size: number): Promise<GrownView>;
+}
+
+export const volumeGrowRoutes: FastifyPluginAsyncTypebox<{ growth: VolumeGrowPart }> = async (app, { growth }) => {
+  const answer = Type.Object({ volume: Type.Unsafe<VolumeView>(Type.Ref('Volume')), grown });
+  app.post(
+    '/volumes/:name/grow',
+    {
+      schema: {
+        summary: 'Make a volume larger',
+        description:
+          'Recording and playback go on, and no key is needed. The same size again finishes a grow that was interrupted; a smaller one is refused: a volume never shrinks.',
+        tags: ['volumes'],
+        params: Type.Object({ name: Type.String({ pattern: volumeNamePattern }) }),
+        querystring: Type.Object(
+          { size: Type.Integer({ minimum: 1, description: 'bytes of the container, in whole units of 4096' }) },
+          { additionalProperties: false },
+        ),
+        response: { 200: answer, ...errorAnswers },
+      },
+    },
+    (request) => growth.grow(request.params.name, request.query.size),
+  );
+};
