@@ -97,6 +97,7 @@ export const errorTable = {
   'range-invalid': row('the requested range cannot be served', 'invalid', 416, 2, false),
   'archive-damaged': row('the archive holds something it must not', 'damaged', 500, 6, false),
   // the rest
+  'audit-unavailable': row('the audit trail cannot be written', 'unavailable', 503, 8, true),
   'config-invalid': row('the configuration is not acceptable', 'invalid', 422, 2, false),
   'not-running': row('the service is not running', 'unavailable', 503, 8, true),
   internal: row('a defect of the service', 'internal', 500, 1, false),

@@ -1,5 +1,6 @@
 /** The command line. Verbs are one file each; exit codes are those of the error table. */
 import { Command } from 'commander';
+import { audit } from './audit.ts';
 import { events } from './events.ts';
 import { report } from './output.ts';
 import { serve } from './serve.ts';
@@ -36,6 +37,7 @@ Examples:
 serve(program);
 status(program);
 events(program);
+audit(program);
 const volume = program.command('volume').description('make, open, lock and list volumes');
 for (const verb of [
   volumeCreate,

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { AuditTrail } from '../audit/trail.ts';
 import { loadAdmin } from '../auth/admin-store.ts';
 import { BasicAuth } from '../auth/basic.ts';
 import { TicketOffice } from '../auth/tickets.ts';
@@ -20,6 +21,7 @@ import { VolumeGrowth } from '../volume/manager/growth.ts';
 import { VolumeKeys } from '../volume/manager/keys.ts';
 import { VolumeLeases } from '../volume/manager/leases.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
+import { beginAudit, peerOfRequest } from './audit-part.ts';
 import { closingPart } from './closing-part.ts';
 import { streamEvents, volumeEvents } from './event-sources.ts';
 import { partsHealth } from './parts-health.ts';
@@ -48,6 +50,7 @@ export class Service {
   readonly #growth: VolumeGrowth;
   readonly #recorder: Recorder;
   readonly #events: EventBus;
+  readonly #audit: AuditTrail;
   #app: FastifyInstance | undefined;
   #listeners: Listeners | undefined;
   #closing: Promise<void> | undefined;
@@ -56,6 +59,7 @@ export class Service {
     this.#params = params;
     const { settings, log, now } = params;
     this.#events = new EventBus({ now, log });
+    this.#audit = new AuditTrail({ directory: settings.state, now });
     this.#helper = new HelperClient({ socketPath: path.join(settings.runtime, 'helper.sock') });
     this.#volumes = new VolumeManager({
       stateDirectory: settings.state,
@@ -85,6 +89,7 @@ export class Service {
     const certificate = await loadCertificate({ state: settings.state, hostname: os.hostname(), now });
     if (certificate.made) log.info({ fingerprint: certificate.fingerprint }, 'made a new certificate');
     await this.#recorder.start();
+    await beginAudit(this.#audit, this.#events, log);
     streamEvents(this.#recorder, this.#events);
     this.#volumes.use(volumeEvents(this.#events));
     const leases = new VolumeLeases({ manager: this.#volumes, helper: this.#helper, log, now });
@@ -118,6 +123,7 @@ export class Service {
       }),
       growth: this.#growth,
       events: { bus: this.#events },
+      audit: { trail: this.#audit, peerOf: peerOfRequest },
       health: partsHealth({
         helper: this.#helper,
         volumes: this.#volumes,
@@ -160,6 +166,7 @@ export class Service {
     await this.#app?.close();
     await this.#growth.close();
     await this.#volumes.close();
+    await this.#audit.close();
   }
 
   #volumesPart(): VolumesPart {

@@ -6,6 +6,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPlug
 import type { BasicAuth } from '../auth/basic.ts';
 import type { TicketOffice } from '../auth/tickets.ts';
 import { type Access, guard } from './access.ts';
+import { type AuditPart, auditRequests, auditRoutes, auditSignIns } from './audit.ts';
 import { limitBodyTime } from './body-deadline.ts';
 import { errorSchema, handleErrors, refuseBadUrl } from './error-handler.ts';
 import { type EventsPart, eventRoutes } from './events.ts';
@@ -28,6 +29,7 @@ export interface AppParams {
   readonly growth: VolumeGrowPart;
   readonly streams: StreamsPart;
   readonly events: EventsPart;
+  readonly audit: AuditPart;
   readonly health: PartsHealth;
   readonly ingest: FastifyPluginAsync;
   readonly playback: FastifyPluginAsync;
@@ -70,6 +72,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
   app.addSchema(errorSchema);
   guard(app, { auth: params.auth, tickets: params.tickets, isLocal: (request) => params.local.has(request.raw) });
   limitBodyTime(app);
+  auditSignIns(app, params.audit, Date.now);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
   });
@@ -93,12 +96,14 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     });
     // What several areas answer with.
     scope.addSchema(volumeSchema);
+    auditRequests(scope, params.audit);
     await scope.register(volumeRoutes, { volumes: params.volumes });
     await scope.register(volumeLockRoutes, { closing: params.closing });
     await scope.register(volumeLeaseRoutes, { leases: params.leases });
     await scope.register(volumeKeyRoutes, { keys: params.keys });
     await scope.register(volumeGrowRoutes, { growth: params.growth });
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
+    await scope.register(auditRoutes, { audit: params.audit });
     await scope.register(eventRoutes, { events: params.events });
     await scope.register(healthRoutes, { health: params.health });
   };

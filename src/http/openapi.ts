@@ -31,6 +31,7 @@ export const describeApi = async (): Promise<string> => {
     keys: { list: absent, add: absent, change: absent, remove: absent, rotate: absent, recovery: absent },
     growth: { grow: absent },
     streams: { list: absent, get: absent, put: absent, delete: absent },
+    audit: { trail: { record: absent, newest: absent, verify: absent }, peerOf: () => ({}) },
     events: { bus: new EventBus({ now, log: pino({ level: 'silent' }) }) },
     health: absent,
     ingest: noRoutes,

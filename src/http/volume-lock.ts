@@ -76,6 +76,7 @@ export const volumeLockRoutes: FastifyPluginAsyncTypebox<{ closing: VolumeLockPa
   app.post(
     '/volumes/:name/lock',
     {
+      config: { unaudited: 'allowed' },
       schema: {
         summary: 'Lock a volume',
         description:

@@ -2,12 +2,14 @@
 import { Writable } from 'node:stream';
 import type { FastifyPluginAsync } from 'fastify';
 import pino from 'pino';
+import type { AuditFacts } from '../../src/audit/chain.ts';
 import { BasicAuth } from '../../src/auth/basic.ts';
 import { hashPassword } from '../../src/auth/password.ts';
 import { TicketOffice } from '../../src/auth/tickets.ts';
 import { ReelError } from '../../src/errors.ts';
 import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
+import type { AuditPart } from '../../src/http/audit.ts';
 import type { DeletedStream, StreamView } from '../../src/http/streams.ts';
 import type { VolumeGrowPart } from '../../src/http/volume-grow.ts';
 import type { VolumeKeysPart } from '../../src/http/volume-keys.ts';
@@ -49,7 +51,12 @@ export interface Seen {
 }
 
 export const standIn = async (
-  changes: { volumes?: Partial<VolumesPart>; closing?: Partial<VolumeLockPart>; attempts?: number } = {},
+  changes: {
+    trail?: AuditPart['trail'];
+    volumes?: Partial<VolumesPart>;
+    closing?: Partial<VolumeLockPart>;
+    attempts?: number;
+  } = {},
 ) => {
   const seen: Seen = { calls: [], secrets: [] };
   const note = (call: string, name: string, options?: unknown, secret?: Buffer): void => {
@@ -163,6 +170,12 @@ export const standIn = async (
       throw new Error('ENOENT /srv/secret-place/file');
     });
   };
+  const recorded: AuditFacts[] = [];
+  const trail: AuditPart['trail'] = {
+    record: async (facts) => void recorded.push(facts),
+    newest: async () => [],
+    verify: async () => ({ whole: true, entries: 0, from: null, last: null, problem: null }),
+  };
   const bus = new EventBus({ now: Date.now, log: pino({ level: 'silent' }), keep: 100 });
   const lines: string[] = [];
   const local = new WeakSet<object>();
@@ -184,11 +197,12 @@ export const standIn = async (
     keys,
     growth,
     streams,
+    audit: { trail: changes.trail ?? trail, peerOf: () => ({ uid: 0, pid: 4712 }) },
     events: { bus, heartbeatMs: 20, maxBytes: 64 * 1024 },
     health: async () => ({ helper: { up: true, details: { pid: 4711 } }, writer: { up: false, details: {} } }),
     ingest,
     playback,
     local,
   });
-  return { app, seen, lines, local, bus };
+  return { app, seen, lines, local, bus, recorded };
 };
