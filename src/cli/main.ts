@@ -1,4 +1,5 @@
 /** The command line. Verbs are one file each; exit codes are those of the error table. */
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { audit } from './audit.ts';
 import { events } from './events.ts';
@@ -17,8 +18,13 @@ import { volumeList } from './volume-list.ts';
 import { volumeLock } from './volume-lock.ts';
 import { volumeOpen } from './volume-open.ts';
 
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
 const program = new Command('reelvault')
   .description('encrypted DVR storage')
+  .version(version)
   .option('--json', 'print JSON, one object a line')
   .option('--runtime <directory>', 'runtime directory of the service (REELVAULT_RUNTIME)')
   .showHelpAfterError('(see reelvault --help)')

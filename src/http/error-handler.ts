@@ -1,5 +1,11 @@
 /** Turns what routes throw into answers. Strangers learn the code of a failure inside, the admin what happened, the log everything. */
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchemaValidationError,
+} from 'fastify';
 import Type from 'typebox';
 import { ReelError } from '../errors.ts';
 import { isAdmin } from './access.ts';
@@ -24,14 +30,21 @@ export const errorSchema = Type.Object(
 /** For the `response` of every route. */
 export const errorAnswers = { '4xx': Type.Ref('Error'), '5xx': Type.Ref('Error') };
 
+const places: Readonly<Record<string, string>> = { params: 'path', querystring: 'query', headers: 'header' };
+
+const fieldOf = ({ instancePath, params }: FastifySchemaValidationError): string => {
+  const field = instancePath.slice(1) || params.missingProperty || params.additionalProperty;
+  return typeof field === 'string' ? `"${field}"` : 'everything';
+};
+
 /** What fastify itself refuses, before a route runs. */
 const fromFastify = (error: FastifyError, request: FastifyRequest): ReelError | undefined => {
   const wrong = error.validation?.[0];
   if (wrong !== undefined) {
     const where = `${error.validationContext ?? 'request'}${wrong.instancePath}`;
     return new ReelError('invalid-argument', {
-      expected: `a valid ${where}`,
-      got: `one that ${wrong.message ?? 'is not'}`,
+      expected: `${fieldOf(wrong)} in the ${places[error.validationContext ?? ''] ?? 'request'} to be acceptable: it ${wrong.message ?? 'is not'}`,
+      got: 'another value',
       details: { where, rule: wrong.keyword },
     });
   }
