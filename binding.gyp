@@ -30,7 +30,7 @@
       "cflags": ["<!@(pkg-config --cflags fuse3 libcryptsetup libcrypto json-c)"],
       "cflags_cc": ["-fexceptions"],
       "cflags_cc!": ["-fno-exceptions"],
-      "libraries": ["<!@(pkg-config --libs fuse3 libcryptsetup libcrypto json-c)", "-lpthread"]
+      "libraries": ["<!@(pkg-config --libs fuse3 libcryptsetup libcrypto json-c)", "-luring", "-lpthread"]
     },
     {
       "target_name": "launcher",

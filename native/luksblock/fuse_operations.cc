@@ -9,12 +9,14 @@
 #include <string>
 #include <string_view>
 
+#include "luksblock/replies.h"
 #include "luksblock/server.h"
+#include "luksblock/small_io.h"
+#include "luksblock/status_texts.h"
 
 namespace reelvault::luksblock {
 namespace {
 
-constexpr fuse_ino_t kPlain = 2;
 constexpr fuse_ino_t kStatus = 3;
 constexpr fuse_ino_t kControl = 4;
 // Only the size of the payload ever changes; a loop device that is told to look again must not get an old one from the kernel.
@@ -22,6 +24,11 @@ constexpr double kForever = 86400.0 * 365;
 constexpr double kNever = 0;
 double validity(fuse_ino_t inode) { return inode == kPlain ? kNever : kForever; }
 constexpr unsigned kMaxBackground = 128;
+
+StatusTexts& statusTexts() {
+  static StatusTexts texts;
+  return texts;
+}
 
 Service& serviceOf(fuse_req_t request) { return *static_cast<Service*>(fuse_req_userdata(request)); }
 
@@ -112,42 +119,31 @@ void openFile(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   if ((inode == kStatus && writing) || (inode == kControl && access != O_WRONLY)) return void(fuse_reply_err(request, EACCES));
   // Every read and write reaches this process: the kernel keeps no plaintext pages of this file.
   file->direct_io = 1;
-  // The text is taken once an open, so that a reader gets one whole line; `releaseFile` frees it.
   if (inode == kStatus)
-    file->fh = reinterpret_cast<uint64_t>(new std::string(
-        statusLine({service.layout, service.plane.size(), service.readOnly, service.plane.mode(), service.hardening,
-                    service.counters, service.growth.refusal()})));
-  if (fuse_reply_open(request, file) != 0 && inode == kStatus) delete reinterpret_cast<std::string*>(file->fh);
+    file->fh = statusTexts().keep(statusLine({service.layout, service.plane.size(), service.readOnly, service.plane.mode(),
+                                              service.hardening, service.counters, service.growth.refusal()}));
+  const uint64_t handle = file->fh;
+  if (fuse_reply_open(request, file) != 0 && inode == kStatus) statusTexts().drop(handle);
 }
 
 void releaseFile(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
-  if (inode == kStatus) delete reinterpret_cast<std::string*>(file->fh);
+  if (inode == kStatus) statusTexts().drop(file->fh);
   fuse_reply_err(request, 0);
-}
-
-void count(std::atomic<uint64_t>& counter, uint64_t by = 1) { counter.fetch_add(by, std::memory_order_relaxed); }
-
-void fail(fuse_req_t request, Counters& counters, std::atomic<uint64_t>& errors, int error) {
-  count(errors);
-  counters.lastError.store(error, std::memory_order_relaxed);
-  fuse_reply_err(request, error);
 }
 
 void readFile(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset, fuse_file_info* file) {
   const auto at = static_cast<uint64_t>(offset);
   if (inode == kStatus) {
-    const auto& text = *reinterpret_cast<const std::string*>(file->fh);
-    const size_t from = std::min<size_t>(at, text.size());
-    fuse_reply_buf(request, text.data() + from, std::min(size, text.size() - from));
+    const std::string text = statusTexts().part(file->fh, at, size);
+    fuse_reply_buf(request, text.data(), text.size());
     return;
   }
+  if (SmallIo* small = SmallIo::mine(); small != nullptr && small->takes(at, size)) return small->read(request, at, size);
   Service& service = serviceOf(request);
   std::span<const uint8_t> bytes;
   if (const int error = service.plane.read(service.workers.mine(), at, size, bytes))
-    return fail(request, service.counters, service.counters.readErrors, error);
-  count(service.counters.reads);
-  count(service.counters.readBytes, bytes.size());
-  fuse_reply_buf(request, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return replyError(request, service.counters, service.counters.readErrors, error);
+  replyRead(request, service.counters, bytes);
 }
 
 // One command: "grow". Answered when it is done, so the writer's error is the command's.
@@ -163,17 +159,18 @@ void writeFile(fuse_req_t request, fuse_ino_t inode, const char* bytes, size_t s
   if (inode == kControl) return command(request, bytes, size);
   Service& service = serviceOf(request);
   const std::span<const uint8_t> data(reinterpret_cast<const uint8_t*>(bytes), size);
+  SmallIo* small = SmallIo::mine();
+  if (small != nullptr && small->takes(static_cast<uint64_t>(offset), size) && small->write(request, static_cast<uint64_t>(offset), data))
+    return;
   if (const int error = service.plane.write(service.workers.mine(), static_cast<uint64_t>(offset), data))
-    return fail(request, service.counters, service.counters.writeErrors, error);
-  count(service.counters.writes);
-  count(service.counters.writtenBytes, size);
-  fuse_reply_write(request, size);
+    return replyError(request, service.counters, service.counters.writeErrors, error);
+  replyWritten(request, service.counters, size);
 }
 
 void syncPayload(fuse_req_t request) {
   Service& service = serviceOf(request);
-  if (const int error = service.plane.sync()) return fail(request, service.counters, service.counters.syncErrors, error);
-  count(service.counters.syncs);
+  if (const int error = service.plane.sync()) return replyError(request, service.counters, service.counters.syncErrors, error);
+  service.counters.syncs.fetch_add(1, std::memory_order_relaxed);
   fuse_reply_err(request, 0);
 }
 

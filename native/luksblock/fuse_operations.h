@@ -4,6 +4,9 @@
 
 namespace reelvault::luksblock {
 
+/** The inode of the payload. */
+constexpr fuse_ino_t kPlain = 2;
+
 /** The handlers; the session's userdata is a Service. */
 const fuse_lowlevel_ops& operations();
 

@@ -46,8 +46,8 @@ void fillStdio() {
   }
 }
 
-// Enough for a deep queue; more made lone small reads slower (docs/decisions/003).
-unsigned workerCount() { return std::clamp(std::thread::hardware_concurrency() * 2, 4U, kMaxWorkers); }
+// One that reads the requests, and enough for a deep queue of large ones (docs/decisions/003).
+unsigned workerCount() { return 1 + std::clamp(std::thread::hardware_concurrency() * 2, 4U, kMaxWorkers - 1); }
 
 void printLine(const std::string& line) {
   std::printf("%s\n", line.c_str());

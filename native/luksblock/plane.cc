@@ -140,6 +140,16 @@ int Plane::write(Worker& worker, uint64_t offset, std::span<const uint8_t> bytes
   return writeUnits(offset, bytes.size(), worker.buffer.get());
 }
 
+bool Plane::wholeUnits(uint64_t offset, size_t length) const {
+  const uint64_t payload = size();
+  return offset % io.unit == 0 && length % io.unit == 0 && offset < payload && length <= payload - offset;
+}
+
+void Plane::endWrite(unsigned entry) {
+  group.wrote();
+  ranges.release(entry);
+}
+
 int Plane::sync() {
   if (const int earlier = stickyError.load()) return earlier;
   const int error = group.sync();

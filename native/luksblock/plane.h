@@ -53,6 +53,22 @@ class Plane {
    */
   int sync();
 
+  /** Whether a sync would find nothing to do. */
+  bool stable() { return stickyError.load() == 0 && group.stable(); }
+
+  // For a caller that does its own asynchronous I/O, in whole units:
+  /** Whether `[offset, offset + length)` is whole units inside the payload. */
+  bool wholeUnits(uint64_t offset, size_t length) const;
+  /** Enters a write of whole units, to be left with `endWrite`; false where it would have to wait. */
+  bool beginWrite(uint64_t offset, size_t length, unsigned& entry) { return ranges.tryAcquire(offset, offset + length, entry); }
+  /** To be called when the write is over, well or not, and before it is answered. */
+  void endWrite(unsigned entry);
+  /** Writes what is encrypted already, within `beginWrite` and `endWrite`. 0 or an errno. */
+  int writeSealed(uint64_t offset, std::span<const uint8_t> sealed) { return writeUnits(offset, sealed.size(), sealed.data()); }
+  int descriptor() const { return fd; }
+  /** Where a byte of the payload is in the container. */
+  uint64_t position(uint64_t offset) const { return payloadOffset + offset; }
+
   const IoMode& mode() const { return io; }
   uint64_t size() const { return payloadSize.load(std::memory_order_acquire); }
   /** Serves the payload up to `size` from the next request on; `size` is whole units and not less than before. */

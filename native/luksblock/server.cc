@@ -11,15 +11,13 @@
 
 #include "luksblock/fuse_operations.h"
 #include "luksblock/refusal.h"
+#include "luksblock/request_loop.h"
 
 namespace reelvault::luksblock {
 namespace {
 
 struct SessionRelease {
   void operator()(fuse_session* session) const { fuse_session_destroy(session); }
-};
-struct ConfigRelease {
-  void operator()(fuse_loop_config* config) const { fuse_loop_cfg_destroy(config); }
 };
 
 /** The session's mount, for a scope. */
@@ -86,12 +84,7 @@ void serve(Service& service, const std::string& mountPoint, const std::function<
   const Mounted mounted(session.get(), mountPoint);
   const StopSignals signals(mountPoint);
   ready();
-  const std::unique_ptr<fuse_loop_config, ConfigRelease> config(fuse_loop_cfg_create());
-  fuse_loop_cfg_set_clone_fd(config.get(), 1);
-  // Threads are made on demand and then kept: each holds a preallocated worker.
-  fuse_loop_cfg_set_max_threads(config.get(), service.workers.count());
-  fuse_loop_cfg_set_idle_threads(config.get(), service.workers.count());
-  fuse_session_loop_mt(session.get(), config.get());
+  serveRequests(session.get(), service);
 }
 
 }  // namespace reelvault::luksblock

@@ -8,16 +8,27 @@ bool WriteRanges::conflicts(uint64_t begin, uint64_t end, bool alone) const {
   return false;
 }
 
+// One entry a worker and one a small request: a free one exists.
+unsigned WriteRanges::enter(uint64_t begin, uint64_t end, bool alone) {
+  unsigned entry = 0;
+  while (active[entry].end != 0) entry += 1;
+  active[entry] = {begin, end, alone};
+  return entry;
+}
+
 unsigned WriteRanges::acquire(uint64_t begin, uint64_t end, bool alone) {
   std::unique_lock lock(mutex);
   waiting += 1;
   released.wait(lock, [&] { return !conflicts(begin, end, alone); });
   waiting -= 1;
-  // One entry a worker: a free one exists.
-  unsigned entry = 0;
-  while (active[entry].end != 0) entry += 1;
-  active[entry] = {begin, end, alone};
-  return entry;
+  return enter(begin, end, alone);
+}
+
+bool WriteRanges::tryAcquire(uint64_t begin, uint64_t end, unsigned& entry) {
+  const std::lock_guard lock(mutex);
+  if (conflicts(begin, end, false)) return false;
+  entry = enter(begin, end, false);
+  return true;
 }
 
 void WriteRanges::release(unsigned entry) {

@@ -7,8 +7,10 @@
 
 namespace reelvault::luksblock {
 
-/** The most requests served at once. */
-constexpr unsigned kMaxWorkers = 16;
+/** The most threads that serve requests: sixteen that work on one each, and the one that reads them all. */
+constexpr unsigned kMaxWorkers = 17;
+/** The most small requests that the reading thread has under way besides. */
+constexpr unsigned kSmallSlots = 32;
 
 /**
  * The ranges being written now. A write that covers only part of a unit reads, changes and writes back the whole unit, so
@@ -18,6 +20,8 @@ class WriteRanges {
  public:
   /** Waits until `[begin, end)` may be written; `alone` for read-modify-write. Returns the entry to release. */
   unsigned acquire(uint64_t begin, uint64_t end, bool alone);
+  /** As `acquire` of whole units, but false instead of waiting. */
+  bool tryAcquire(uint64_t begin, uint64_t end, unsigned& entry);
   void release(unsigned entry);
 
  private:
@@ -28,11 +32,12 @@ class WriteRanges {
   };
 
   bool conflicts(uint64_t begin, uint64_t end, bool alone) const;
+  unsigned enter(uint64_t begin, uint64_t end, bool alone);
 
   std::mutex mutex;
   std::condition_variable released;
   unsigned waiting = 0;
-  std::array<Range, kMaxWorkers> active;
+  std::array<Range, kMaxWorkers + kSmallSlots> active;
 };
 
 /** Holds a range for a scope. */

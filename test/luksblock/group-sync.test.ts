@@ -6,7 +6,7 @@ import { must, temporary } from './support.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-test('a shared or omitted flush covers every write it answers for', { timeout: 120_000 }, async (t) => {
+test('a shared or omitted flush covers every write it answers for', { timeout: 300_000 }, async (t) => {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
   const program = path.join(await temporary(stack), 'group-sync');

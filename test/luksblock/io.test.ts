@@ -63,6 +63,32 @@ for (const sectorSize of [512, 4096])
     await served.close();
   });
 
+// Blocks of 512 bytes to 64 KiB over units of 4096: whole units at once beside parts of a unit that wait for their neighbours.
+test('many requests at once through a loop device, each block as it was written', async () => {
+  const container = path.join(directory, 'verify');
+  await luks2(container, key, 40 * MiB, ['--sector-size', '4096']);
+  const served = await serve(stack, container, key);
+  await using device = new AsyncDisposableStack();
+  const name = await loop(device, served.plain, 512);
+  await must('fio', [
+    ...['--name=verify', `--filename=${name}`, '--size=16m', '--direct=1', '--ioengine=libaio', '--iodepth=32'],
+    ...[
+      '--rw=randwrite',
+      '--bsrange=512-64k',
+      '--blockalign=512',
+      '--verify=crc32c',
+      '--verify_fatal=1',
+      '--verify_state_save=0',
+      '--fsync=64',
+    ],
+  ]);
+  const { requests, errors } = await served.status();
+  assert.ok(requests.writes > 500 && requests.reads > 500, JSON.stringify(requests));
+  assert.deepEqual(errors, { reads: 0, writes: 0, syncs: 0, last: '' });
+  await device.disposeAsync();
+  await served.close();
+});
+
 test('on a disk of 4096-byte blocks: direct I/O of whole blocks, or buffered with the reason told', async (t) => {
   const inner = new AsyncDisposableStack();
   t.after(() => inner.disposeAsync());

@@ -1,0 +1,77 @@
+#pragma once
+#include <liburing.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "luksblock/fuse_operations.h"
+#include "luksblock/plane.h"
+#include "luksblock/status.h"
+
+namespace reelvault::luksblock {
+
+/** The largest request of SmallIo: larger ones are worth a thread of their own. */
+constexpr size_t kSmallRequest = 1 << 16;
+
+/**
+ * Small requests of whole units, many under way at once and all served by one thread: what has come is handed to the disk by one
+ * system call and one notification, and no thread is woken per request. Only for direct I/O, and only used by the thread that made it.
+ */
+class SmallIo {
+ public:
+  /** None where the kernel refuses io_uring (then every request has a thread, as a large one). */
+  static std::unique_ptr<SmallIo> make(Plane& plane, Worker& worker, Counters& counters, int fuseFd);
+  ~SmallIo();
+  SmallIo(const SmallIo&) = delete;
+  SmallIo& operator=(const SmallIo&) = delete;
+
+  /** The calling thread's own, or null. */
+  static SmallIo* mine();
+
+  /** Whether a request of this size and place is one for here, now. */
+  bool takes(uint64_t offset, size_t length) const;
+  /** Begins what `takes` took; replied to in `wait`. Of a write nothing of `bytes` is needed afterwards. */
+  void read(fuse_req_t request, uint64_t offset, size_t length);
+  /** False where a write of part of one of these units is under way: it has to be waited for elsewhere. */
+  bool write(fuse_req_t request, uint64_t offset, std::span<const uint8_t> bytes);
+
+  bool full() const { return freeCount == 0; }
+  /** Hands over what was begun, waits until a FUSE request has come or something is done, and replies to what is done. */
+  void wait();
+
+ private:
+  struct Slot {
+    fuse_req_t request = nullptr;
+    uint8_t* buffer = nullptr;
+    uint64_t offset = 0;
+    uint32_t length = 0;
+    unsigned range = 0;
+    bool writing = false;
+  };
+
+  SmallIo(Plane& plane, Worker& worker, Counters& counters, int fuseFd);
+  bool start();
+  io_uring_sqe* entry();
+  unsigned indexOf(const Slot& slot) const;
+  Slot& takeSlot(fuse_req_t request, uint64_t offset, size_t length, bool writing);
+  void reap();
+  void finish(Slot& slot, int result);
+  void finishRead(Slot& slot, int result);
+  void finishWrite(Slot& slot, int result);
+
+  Plane& plane;
+  Worker& worker;
+  Counters& counters;
+  const int fuseFd;
+  io_uring ring{};
+  bool started = false;
+  bool listening = false;  // a poll of fuseFd is under way
+  std::unique_ptr<uint8_t, FreeMemory> memory;
+  std::array<Slot, kSmallSlots> slots;
+  std::array<unsigned, kSmallSlots> free{};
+  unsigned freeCount = 0;
+};
+
+}  // namespace reelvault::luksblock
