@@ -63,6 +63,8 @@ export const errorTable = {
   // volumes
   'volume-busy': row('the volume is in use', 'conflict', 409, 5, true),
   'volume-state': row('the volume is not in a state that allows this', 'conflict', 409, 5, false),
+  'volume-unfinished': row('an operation on the volume was interrupted', 'conflict', 409, 5, false),
+  'header-older': row('the header backup has other keys than the container', 'conflict', 409, 5, false),
   'volume-identity': row('the mounted filesystem is not the volume it should be', 'damaged', 409, 6, false),
   'filesystem-damaged': row('the filesystem in the volume needs a repair by hand', 'damaged', 409, 6, false),
   'engine-unavailable': row('no engine can open containers on this machine', 'unavailable', 501, 8, false),

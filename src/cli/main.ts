@@ -10,7 +10,9 @@ import { streamDelete } from './stream-delete.ts';
 import { streamList } from './stream-list.ts';
 import { streamShow } from './stream-show.ts';
 import { volumeCreate } from './volume-create.ts';
+import { volumeDestroy } from './volume-destroy.ts';
 import { volumeGrow } from './volume-grow.ts';
+import { volumeHeader } from './volume-header.ts';
 import { volumeHolders } from './volume-holders.ts';
 import { volumeKey } from './volume-key.ts';
 import { volumeLease } from './volume-lease.ts';
@@ -44,8 +46,8 @@ serve(program);
 status(program);
 events(program);
 audit(program);
-const volume = program.command('volume').description('make, open, lock and list volumes');
-for (const verb of [
+const volume = program.command('volume').description('make, open, lock, list, look after and destroy volumes');
+const aboutVolumes = [
   volumeCreate,
   volumeOpen,
   volumeLock,
@@ -54,8 +56,8 @@ for (const verb of [
   volumeList,
   volumeKey,
   volumeLease,
-])
-  verb(volume);
+];
+for (const verb of [...aboutVolumes, volumeHeader, volumeDestroy]) verb(volume);
 const stream = program.command('stream').description('look at streams, and forget them');
 for (const verb of [streamList, streamShow, streamDelete]) verb(stream);
 

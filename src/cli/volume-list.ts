@@ -11,8 +11,14 @@ const row = (volume: VolumeView): string[] => [
   volume.type,
   volume.engine,
   volume.mountPoint ?? '',
-  volume.failure?.nextStep ?? volume.conditions.map(({ message, nextStep }) => `${message}: ${nextStep}`).join('; '),
+  volume.failure?.nextStep ?? noteOf(volume),
 ];
+
+const noteOf = ({ header, conditions }: VolumeView): string =>
+  [
+    ...(header === null ? [] : [`${header.problem}: ${header.nextStep}`]),
+    ...conditions.map(({ message, nextStep }) => `${message}: ${nextStep}`),
+  ].join('; ');
 
 export const volumeList = (parent: Command): void => {
   parent

@@ -12,6 +12,7 @@ const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
   REELVAULT_DATAPATH: 'datapath',
   REELVAULT_STATE: 'state',
   REELVAULT_RUNTIME: 'runtime',
+  REELVAULT_HEADER_COPIES: 'headerCopies',
   REELVAULT_LISTEN: 'listen',
   REELVAULT_USER: 'serviceUser',
   REELVAULT_VOLUME: 'defaultVolume',
@@ -36,7 +37,7 @@ const numeric = new Set<string>([
   'hangMs',
   'hostReserveMiB',
 ] satisfies SettingKey[]);
-const paths = new Set<string>(['state', 'runtime'] satisfies SettingKey[]);
+const paths = new Set<string>(['state', 'runtime', 'headerCopies'] satisfies SettingKey[]);
 
 const refuse = (name: string, expected: string, got: string): never => {
   throw new ReelError('config-invalid', { expected: `${expected} for ${name}`, got, details: { key: name } });
@@ -53,6 +54,7 @@ export const parseListen = (text: string, name = 'listen'): Pick<Settings, 'list
 const parseValue = (key: SettingKey | 'listen', text: string, name: string): Partial<Settings> => {
   if (key === 'listen') return parseListen(text, name);
   if (key === 'datapath') return { datapath: text.split(':').map((entry) => absolute(entry, name)) };
+  if (key === 'headerCopies' && text === '') return { headerCopies: text };
   if (paths.has(key)) return { [key]: absolute(text, name) };
   if (!numeric.has(key)) return { [key]: text };
   return /^\d{1,15}$/.test(text) ? { [key]: Number(text) } : refuse(name, 'a whole number', JSON.stringify(text));

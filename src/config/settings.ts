@@ -16,6 +16,12 @@ export const settingsSchema = Type.Object(
     }),
     state: absolutePath('the daemon keeps volumes.json, streams.json, admin.json and tls/ here'),
     runtime: absolutePath('sockets and the FUSE mount points of the userspace engine'),
+    headerCopies: Type.String({
+      pattern: '^(/[^\\u0000]*)?$',
+      maxLength: 4096,
+      description:
+        'second place of header backups, beneath another root of the datapath than the first; empty: .headers in the last root',
+    }),
     listenHost: Type.String({ minLength: 1, maxLength: 255, description: 'address the HTTPS listener binds' }),
     listenPort: Type.Integer({
       minimum: 0,
@@ -74,6 +80,7 @@ export const defaultSettings: Settings = {
   datapath: ['/storage', '/mount'],
   state: '/var/lib/reelvault',
   runtime: '/run/reelvault',
+  headerCopies: '',
   listenHost: '127.0.0.1',
   listenPort: 8443,
   serviceUser: 'reelvault',

@@ -17,7 +17,9 @@ import { ingestPlugin } from '../ingest/plugin.ts';
 import { playbackPlugin } from '../playback/plugin.ts';
 import { Recorder } from '../recorder/recorder.ts';
 import { loadCertificate } from '../tls/store.ts';
+import { VolumeDestroyer } from '../volume/manager/destroyer.ts';
 import { VolumeGrowth } from '../volume/manager/growth.ts';
+import { VolumeHeaders } from '../volume/manager/headers.ts';
 import { VolumeKeys } from '../volume/manager/keys.ts';
 import { VolumeLeases } from '../volume/manager/leases.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
@@ -108,6 +110,8 @@ export class Service {
     });
     this.#volumes.use(this.#growth.hooks);
     await this.#volumes.start();
+    const destroyer = new VolumeDestroyer({ manager: this.#volumes, log });
+    await destroyer.finishInterrupted();
     const local = new WeakSet<object>();
     this.#app = await buildApp({
       logger: log,
@@ -116,6 +120,8 @@ export class Service {
       volumes: this.#volumesPart(),
       closing: closingPart(this.#volumes, this.#helper),
       leases,
+      volumeHeaders: new VolumeHeaders({ manager: this.#volumes }),
+      volumeDestroy: destroyer,
       keys: new VolumeKeys({ manager: this.#volumes }),
       streams: streamsPart({
         recorder: this.#recorder,

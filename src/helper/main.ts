@@ -32,10 +32,10 @@ try {
     },
   });
   const { uid, gid, ...flags } = values;
-  const { datapath, runtime, logLevel, hangMs } = loadSettings(process.env, flags);
+  const { datapath, runtime, headerCopies, logLevel, hangMs } = loadSettings(process.env, flags);
   log.level = logLevel;
   const service = { uid: identifier('uid', uid), gid: identifier('gid', gid) };
-  const server = await startHelper({ datapath, runtime, service, log, watch: { hangMs } });
+  const server = await startHelper({ datapath, runtime, headerCopies, service, log, watch: { hangMs } });
   log.info({ pid: process.pid }, 'ready');
   const end = (): void => {
     void server.close().then(() => process.exit(0));

@@ -4,6 +4,7 @@
  */
 import type { Static } from 'typebox';
 import { type GrowResults, growVerbs } from './protocol/grow.ts';
+import { type HeaderResults, headerVerbs } from './protocol/header.ts';
 import { type KeysResults, keysVerbs } from './protocol/keys.ts';
 import { type LeaseResults, leaseVerbs } from './protocol/lease.ts';
 import { type MachineResults, machineVerbs } from './protocol/machine.ts';
@@ -20,6 +21,7 @@ export const verbs = {
   ...growVerbs,
   ...watchVerbs,
   ...slamVerbs,
+  ...headerVerbs,
 };
 
 export type Verb = keyof typeof verbs;
@@ -31,4 +33,5 @@ export type Results = MachineResults &
   LeaseResults &
   GrowResults &
   WatchResults &
-  SlamResults;
+  SlamResults &
+  HeaderResults;

@@ -14,6 +14,7 @@ import { HelperServer } from './server.ts';
 export interface HelperParams {
   readonly datapath: readonly string[];
   readonly runtime: string;
+  readonly headerCopies?: string;
   readonly service: Owner;
   readonly log: Logger;
   readonly frameTimeoutMs?: number;
@@ -31,13 +32,14 @@ export const helperSocket = (runtime: string): string => path.join(runtime, 'hel
 export const startHelper = async ({
   datapath,
   runtime,
+  headerCopies = '',
   service,
   log,
   frameTimeoutMs,
   watch = { hangMs: defaultSettings.hangMs },
   seams = {},
 }: HelperParams): Promise<HelperServer> => {
-  const layout = await Layout.open({ datapath, runtime });
+  const layout = await Layout.open({ datapath, runtime, headerCopies });
   const luks = new Luks({ env: udevEnvironment() });
   const engines = {
     kernel: new KernelEngine({ luks }),

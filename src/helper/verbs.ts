@@ -6,6 +6,7 @@ import { machineVerbs } from './protocol/machine.ts';
 import { type Request, type Verb, verbs } from './protocol.ts';
 import { growHandlers } from './verbs/grow.ts';
 import type { Caller, Handler, Handlers, Outcome } from './verbs/handler.ts';
+import { headerHandlers } from './verbs/header.ts';
 import { keysHandlers } from './verbs/keys.ts';
 import { leaseHandlers } from './verbs/lease.ts';
 import { machineHandlers } from './verbs/machine.ts';
@@ -21,6 +22,7 @@ const handlers: Handlers<Verb> = {
   ...growHandlers,
   ...watchHandlers,
   ...slamHandlers,
+  ...headerHandlers,
 };
 
 const invalid = (expected: string, got: string): ReelError => new ReelError('invalid-argument', { expected, got });

@@ -12,7 +12,9 @@ import { errorSchema, handleErrors, refuseBadUrl } from './error-handler.ts';
 import { type EventsPart, eventRoutes } from './events.ts';
 import { healthRoutes, type PartsHealth } from './health.ts';
 import { type StreamsPart, streamRoutes } from './streams.ts';
+import { type VolumeDestroyPart, volumeDestroyRoutes } from './volume-destroy.ts';
 import { type VolumeGrowPart, volumeGrowRoutes } from './volume-grow.ts';
+import { type VolumeHeadersPart, volumeHeaderRoutes } from './volume-headers.ts';
 import { type VolumeKeysPart, volumeKeyRoutes } from './volume-keys.ts';
 import { type VolumeLeasesPart, volumeLeaseRoutes } from './volume-leases.ts';
 import { type VolumeLockPart, volumeLockRoutes } from './volume-lock.ts';
@@ -25,6 +27,8 @@ export interface AppParams {
   readonly volumes: VolumesPart;
   readonly closing: VolumeLockPart;
   readonly leases: VolumeLeasesPart;
+  readonly volumeHeaders: VolumeHeadersPart;
+  readonly volumeDestroy: VolumeDestroyPart;
   readonly keys: VolumeKeysPart;
   readonly growth: VolumeGrowPart;
   readonly streams: StreamsPart;
@@ -102,6 +106,8 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     await scope.register(volumeLeaseRoutes, { leases: params.leases });
     await scope.register(volumeKeyRoutes, { keys: params.keys });
     await scope.register(volumeGrowRoutes, { growth: params.growth });
+    await scope.register(volumeHeaderRoutes, { headers: params.volumeHeaders });
+    await scope.register(volumeDestroyRoutes, { destroyer: params.volumeDestroy });
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
     await scope.register(auditRoutes, { audit: params.audit });
     await scope.register(eventRoutes, { events: params.events });

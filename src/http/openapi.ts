@@ -28,6 +28,8 @@ export const describeApi = async (): Promise<string> => {
     volumes: { list: absent, get: absent, create: absent, open: absent },
     closing: { lock: absent, slam: absent, holders: absent },
     leases: { list: absent, add: absent, remove: absent },
+    volumeHeaders: { list: absent, backUp: absent, compare: absent, check: absent, restore: absent, repair: absent },
+    volumeDestroy: { destroy: absent },
     keys: { list: absent, add: absent, change: absent, remove: absent, rotate: absent, recovery: absent },
     growth: { grow: absent },
     streams: { list: absent, get: absent, put: absent, delete: absent },

@@ -10,7 +10,17 @@ const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type
 export const volumeSchema = Type.Object(
   {
     name: Type.String(),
-    state: Type.Enum(['absent', 'creating', 'locked', 'opening', 'open', 'draining', 'locking', 'failed']),
+    state: Type.Enum([
+      'absent',
+      'creating',
+      'locked',
+      'opening',
+      'open',
+      'draining',
+      'locking',
+      'destroying',
+      'failed',
+    ]),
     container: Type.String({ description: 'path of the LUKS file' }),
     mountPoint: nullable(Type.String()),
     uuid: nullable(Type.String()),
@@ -33,6 +43,12 @@ export const volumeSchema = Type.Object(
           allocated: nullable(Type.Integer({ description: 'bytes of storage it holds, while the grow runs' })),
         },
         { description: 'a grow that runs, or that the next open finishes; bytes of the container' },
+      ),
+    ),
+    header: nullable(
+      Type.Object(
+        { problem: Type.String(), nextStep: Type.String() },
+        { description: 'what is wrong with the LUKS header, although the volume may open' },
       ),
     ),
     failure: nullable(Type.Object({ error: Type.Any(), nextStep: Type.String() })),

@@ -103,6 +103,14 @@ export const headerRestore = async (cryptsetup: Cryptsetup, file: string, backup
   return dump(cryptsetup, file);
 };
 
+/** Writes a damaged or older copy of a LUKS2 header anew from the other one. Throws `luks-damaged` when neither is whole. */
+export const repair = async (cryptsetup: Cryptsetup, file: string): Promise<LuksDump> => {
+  await dump(cryptsetup, file);
+  await cryptsetup.call(['repair', file], { file });
+  await syncPath(file);
+  return dump(cryptsetup, file);
+};
+
 /** Destroys every keyslot: the data is lost for good, unless a header backup remains. Returns the slots that were destroyed. */
 export const erase = async (cryptsetup: Cryptsetup, file: string): Promise<readonly number[]> => {
   const before = await dump(cryptsetup, file);

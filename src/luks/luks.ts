@@ -2,7 +2,7 @@
 import type { Cryptsetup } from './calls.ts';
 import { type CryptsetupParams, CryptsetupProgram } from './cryptsetup.ts';
 import { dump, isLuks } from './dump.ts';
-import { erase, format, headerBackup, headerRestore } from './header.ts';
+import { erase, format, headerBackup, headerRestore, repair } from './header.ts';
 import { addKey, changeKey, removeKey, removeSlot, testKey } from './keyslots.ts';
 import { closeMapping, mappingStatus, type OpenOptions, openMapping, resizeMapping } from './mapping.ts';
 import type { MappingStatus } from './status.ts';
@@ -66,6 +66,10 @@ export class Luks {
 
   headerRestore(file: string, backup: string): Promise<LuksDump> {
     return headerRestore(this.#cryptsetup, file, backup);
+  }
+
+  repair(file: string): Promise<LuksDump> {
+    return repair(this.#cryptsetup, file);
   }
 
   erase(file: string): Promise<readonly number[]> {

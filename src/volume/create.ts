@@ -7,6 +7,7 @@ import type { Requests } from '../helper/protocol.ts';
 import { pbkdfForPhrase, pbkdfForRandomKey } from '../luks/luks.ts';
 import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';
+import { unfinishedDestroy } from './destroy/journal.ts';
 import { exists, makeMountPoint, removeFile, removeMountPoint, syncDirectory } from './directories.ts';
 import { flushFilesystem, makeFilesystem, mountFilesystem } from './filesystem.ts';
 import { backUpHeader, removeHeaderBackups } from './headers/backup.ts';
@@ -57,7 +58,9 @@ export const createVolume = async (
   return { ...report, cipher: header.cipher, keyBits: header.keyBits, sectorSize: header.sectorSize };
 };
 
-const refuseExisting = async (context: VolumeContext, { name, container, key }: VolumePaths): Promise<void> => {
+const refuseExisting = async (context: VolumeContext, paths: VolumePaths): Promise<void> => {
+  const { name, container, key, destroying } = paths;
+  if (await exists(destroying)) throw unfinishedDestroy(name);
   for (const file of [container, key]) {
     if (!(await exists(file))) continue;
     const whole =

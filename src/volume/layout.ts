@@ -16,11 +16,17 @@ export interface VolumePaths {
   /** There while the volume has not reached the size it was told to grow to. */
   readonly growing: string;
   readonly mountPoint: string;
+  /** There while a volume is being destroyed: what was done of it. */
+  readonly destroying: string;
+  /** There while a header is being restored: from which backup. */
+  readonly restoring: string;
 }
 
 export interface LayoutParams {
   readonly datapath: readonly string[];
   readonly runtime: string;
+  /** The second place of header backups, beneath another root than the first; empty for `<last root>/.headers`. */
+  readonly headerCopies?: string;
 }
 
 /** Lies beside the mount points of the volumes, so no volume can have this name. */
@@ -39,13 +45,15 @@ export class Layout {
   readonly containers: string;
   readonly keys: string;
   readonly headers: string;
+  /** The second place of header backups; null where the datapath has one root only. */
+  readonly headerCopies: string | null;
   readonly mounts: string;
   /** Mount points of leases: `<volume>/<consumer>/`. */
   readonly leases: string;
   readonly blocks: string;
   readonly #datapath: Datapath;
 
-  private constructor(datapath: Datapath, runtime: string) {
+  private constructor(datapath: Datapath, runtime: string, headerCopies: string) {
     const roots = datapath.roots.map((root) => root.path);
     const [first = '', last = first] = [roots[0], roots.at(-1)];
     this.#datapath = datapath;
@@ -53,6 +61,7 @@ export class Layout {
     this.containers = path.join(first, 'containers');
     this.keys = path.join(first, 'keys');
     this.headers = path.join(first, 'headers');
+    this.headerCopies = this.#secondPlace(headerCopies);
     this.mounts = roots.length === 1 ? path.join(first, 'mount') : last;
     this.leases = path.join(last, reservedName);
     this.blocks = path.join(runtime, 'block');
@@ -62,9 +71,9 @@ export class Layout {
    * Makes the directories that are missing, and proves the others. Links in the given names are resolved once, here: the kernel's tables
    * name mounts and loop devices by real paths. Throws `config-invalid` when somebody else than root could change one.
    */
-  static async open({ datapath, runtime }: LayoutParams): Promise<Layout> {
+  static async open({ datapath, runtime, headerCopies = '' }: LayoutParams): Promise<Layout> {
     for (const directory of [...datapath, runtime]) await mkdir(directory, { recursive: true, mode: 0o755 });
-    const layout = new Layout(await Datapath.open(datapath.join(':')), await realpath(runtime));
+    const layout = new Layout(await Datapath.open(datapath.join(':')), await realpath(runtime), headerCopies);
     await layout.#prepare();
     return layout;
   }
@@ -74,12 +83,25 @@ export class Layout {
     return this.#datapath.close();
   }
 
+  /** Beside the container's own disk, not on it: what damages one shall not damage both. */
+  #secondPlace(chosen: string): string | null {
+    const [first = '', last = first] = [this.datapath[0], this.datapath.at(-1)];
+    if (chosen === '') return last === first ? null : path.join(last, '.headers');
+    if (this.#datapath.resolve(chosen).root.path !== first) return chosen;
+    throw new ReelError('config-invalid', {
+      expected: 'a second place for header backups beneath another root of the datapath than the first',
+      got: chosen,
+      details: { key: 'headerCopies' },
+    });
+  }
+
   async #prepare(): Promise<void> {
     for (const root of this.datapath) await this.#ownedByRoot(root);
     for (const [directory, mode] of [
       [this.containers, 0o711],
       [this.keys, 0o700],
       [this.headers, 0o700],
+      ...(this.headerCopies === null ? [] : [[this.headerCopies, 0o700] as const]),
       [this.mounts, 0o755],
       [this.leases, 0o755],
       [this.blocks, 0o700],
@@ -110,6 +132,8 @@ export class Layout {
       formerKey: path.join(this.keys, `.${name}.key.former`),
       growing: path.join(this.containers, `.${name}.luks.growing`),
       mountPoint: path.join(this.mounts, name),
+      destroying: path.join(this.containers, `.${name}.destroying`),
+      restoring: path.join(this.containers, `.${name}.restoring`),
     };
   }
 

@@ -19,7 +19,7 @@ export const lockVolume = async (context: VolumeContext, name: string, container
   }
   if (look.container === undefined) {
     if (look.report.problem === null) return { ...look.report, flushError: null };
-    throw new ReelError('volume-state', look.report.problem);
+    throw new ReelError(look.report.problem.code, look.report.problem);
   }
   if (look.report.state === 'open') await refuseLeased(context, look);
   const numbers = look.attachments.flatMap((attachment) => attachment.numbers);

@@ -3,9 +3,11 @@ import { ReelError, toReelError } from '../errors.ts';
 import { run } from '../exec/run.ts';
 import type { VolumeReport } from '../helper/protocol/volume.ts';
 import type { VolumeContext } from './context.ts';
+import { unfinishedDestroy } from './destroy/journal.ts';
 import { exists } from './directories.ts';
 import type { Attachment, ContainerFile } from './engine/engine.ts';
 import { readJournal } from './grow/journal.ts';
+import { noteOf } from './headers/prove-header.ts';
 import { proveIdentity } from './identity.ts';
 import type { VolumePaths } from './layout.ts';
 import { readLuksHeader } from './luks-header.ts';
@@ -87,9 +89,14 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
   const nothing = {
     ...{ name, container: paths.container, mountPoint: paths.mountPoint, uuid: null, type: null, size: null },
     ...{ engine: null, device: null, directIo: null, blockPid: null, access: null, readOnly: null },
-    ...{ problem: null, growing: null },
+    ...{ problem: null, growing: null, header: null },
     keyFile: (await exists(paths.key)) ? paths.key : null,
   };
+  // Nobody opens half of a volume: what is left of it is only there to be finished.
+  if (await exists(paths.destroying)) {
+    const report: VolumeReport = { ...nothing, state: 'destroying', problem: unfinishedDestroy(name).toJSON() };
+    return { paths, container: undefined, attachments: [], mount, report };
+  }
   if (!(await exists(paths.container))) {
     const state = (await exists(paths.creating)) ? 'unfinished' : 'absent';
     const gone = stale(
@@ -107,7 +114,7 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
   const { uuid, type, size } = container;
   const journal = await readJournal(paths.growing, uuid);
   const growing = journal === undefined ? null : { from: journal.from, to: journal.to };
-  const known = { ...nothing, uuid, type, size, growing };
+  const known = { ...nothing, uuid, type, size, growing, header: await noteOf(paths) };
   if (attachments.length === 0 && mount === undefined) {
     return { paths, container, attachments, mount, report: { ...known, state: 'locked' } };
   }

@@ -5,10 +5,12 @@ import { guardOf } from '../luks/luks.ts';
 import { refuseReencrypting } from '../luks/reencryption.ts';
 import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';
+import { unfinishedDestroy } from './destroy/journal.ts';
 import { makeMountPoint } from './directories.ts';
 import type { ContainerFile } from './engine/engine.ts';
 import { checkFilesystem, mountFilesystem } from './filesystem.ts';
 import { growBeforeMount } from './grow/before-mount.ts';
+import { proveHeader } from './headers/prove-header.ts';
 import { proveIdentity } from './identity.ts';
 import { readKeyFile } from './key-file.ts';
 import { lookAt } from './look.ts';
@@ -44,6 +46,7 @@ export const openVolume = async (
     });
   }
   // 2 header and guard
+  if (look.report.state !== 'open') await proveHeader(paths, { uuid: request.uuid, size: request.size });
   const header = await context.luks.dump(container.path);
   if (isUsable(look.report, readOnly)) return { ...look.report, ...describe(header) };
   if (isUsable(look.report, !readOnly)) throw openOtherwise(name, readOnly);
@@ -88,14 +91,16 @@ export const openVolume = async (
 const isUsable = (report: VolumeReport, readOnly: boolean): boolean =>
   report.state === 'open' && report.readOnly === null && report.access === (readOnly ? 'readOnly' : 'readWrite');
 
-const notThere = (name: string, state: string): ReelError =>
-  state === 'unfinished'
+const notThere = (name: string, state: string): ReelError => {
+  if (state === 'destroying') return unfinishedDestroy(name);
+  return state === 'unfinished'
     ? new ReelError('volume-state', {
         expected: `a finished volume ${name}`,
         got: 'one whose making was interrupted',
         hint: 'create it again; the remains are cleaned up then',
       })
     : new ReelError('not-found', { expected: `a container of volume ${name}`, got: 'none' });
+};
 
 interface BringUp {
   readonly name: string;

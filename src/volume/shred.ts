@@ -1,27 +1,28 @@
-import { open } from 'node:fs/promises';
-import { removeFile } from './directories.ts';
-
-/** Bytes written over at a time. */
-const piece = 1024 * 1024;
+import { open, stat } from 'node:fs/promises';
+import { exists, removeFile } from './directories.ts';
+import { overwriteArea } from './headers/header-area.ts';
 
 /**
- * Overwrites a file that holds keys, and unlinks it: on a disk that writes in place nothing of it is left. A filesystem that writes
- * elsewhere (copy on write) and a flash disk keep what they like; nothing here can change that. One link only, or the others lose it, too.
+ * Overwrites a file, syncs it, unlinks it and syncs its directory; the answer is its bytes, 0 where it was gone already. What a
+ * filesystem that copies on write, or a disk that moves blocks, keeps of it is out of reach.
  */
-export const shred = async (file: string): Promise<void> => {
-  const handle = await open(file, 'r+').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
-  if (handle === undefined) return;
+export const shred = async (file: string): Promise<number> => {
+  if (!(await exists(file))) return 0;
+  const { size } = await stat(file);
+  // A hole would be filled for nothing; its blocks were never written.
+  const handle = await open(file, 'r');
+  const used: [number, number][] = [];
   try {
-    const { size } = await handle.stat();
-    const zeros = Buffer.alloc(piece);
-    for (let offset = 0; offset < size; offset += piece) {
-      await handle.write(zeros, 0, Math.min(piece, size - offset), offset);
+    const piece = 64 * 1024;
+    for (let at = 0; at < size; at += piece) {
+      const bytes = Buffer.alloc(Math.min(piece, size - at));
+      await handle.read(bytes, 0, bytes.length, at);
+      if (bytes.some((byte) => byte !== 0)) used.push([at, at + bytes.length]);
     }
-    await handle.sync();
   } finally {
     await handle.close();
   }
+  for (const [start, end] of used) await overwriteArea(file, start, end);
   await removeFile(file);
+  return size;
 };

@@ -11,7 +11,9 @@ import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
 import type { AuditPart } from '../../src/http/audit.ts';
 import type { DeletedStream, StreamView } from '../../src/http/streams.ts';
+import type { VolumeDestroyPart } from '../../src/http/volume-destroy.ts';
 import type { VolumeGrowPart } from '../../src/http/volume-grow.ts';
+import type { VolumeHeadersPart } from '../../src/http/volume-headers.ts';
 import type { VolumeKeysPart } from '../../src/http/volume-keys.ts';
 import type { VolumeLeasesPart } from '../../src/http/volume-leases.ts';
 import type { VolumeLockPart } from '../../src/http/volume-lock.ts';
@@ -39,6 +41,7 @@ export const volume = (name: string, changes: Partial<VolumeView> = {}): VolumeV
   readOnly: false,
   blockPid: 7,
   growing: null,
+  header: null,
   failure: null,
   conditions: [],
   ...changes,
@@ -109,6 +112,44 @@ export const standIn = async (
       note('grow', name, { size });
       const grown = { from: 1 << 30, to: size, filesystem: 'grown' as const, filesystemSize: size, reason: null };
       return { volume: volume(name, { size }), grown };
+    },
+  };
+  const state = {
+    type: 'luks2' as const,
+    uuid: 'u',
+    copies: [{ place: 'primary' as const, sequence: '3', problem: null }],
+  };
+  const listed = { places: ['/a/headers'], backups: [] };
+  const volumeHeaders: VolumeHeadersPart = {
+    list: async () => listed,
+    backUp: async (name) => {
+      note('header-backup', name);
+      return { ...listed, removedFiles: 1 };
+    },
+    compare: async (name, backup) => {
+      note('header-compare', name, { backup });
+      const keyslots = { both: [0], containerOnly: [], backupOnly: [] };
+      return { backupName: 'b', same: true, container: state, backup: state, keyslots, differences: [] };
+    },
+    check: async () => ({
+      ...{ container: '/c', state, size: 1, leastSize: 1, registeredSize: 1, backups: [], ok: true, problems: [] },
+    }),
+    restore: async (name, options) => {
+      note('header-restore', name, options);
+      return { restored: 'b', replaced: 'r', bytes: 1, keyslots: { broughtBack: [], takenAway: [] } };
+    },
+    repair: async (name) => {
+      note('header-repair', name);
+      return { repaired: true, before: state, after: state };
+    },
+  };
+  const volumeDestroy: VolumeDestroyPart = {
+    destroy: async (name, confirm) => {
+      note('destroy', name, { confirm });
+      return {
+        ...{ name, container: '/c', uuid: null, resumed: false, keyslots: [0], headerBytes: 1, keyFile: null },
+        ...{ backups: { files: 2, bytes: 2 }, containerBytes: 1, mountPoint: null, notes: [], notGuaranteed: ['x'] },
+      };
     },
   };
   const keys: VolumeKeysPart = {
@@ -194,6 +235,8 @@ export const standIn = async (
     volumes,
     closing,
     leases,
+    volumeHeaders,
+    volumeDestroy,
     keys,
     growth,
     streams,

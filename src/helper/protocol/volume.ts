@@ -1,8 +1,9 @@
 import { Type } from 'typebox';
 import type { ReelError } from '../../errors.ts';
+import type { HeaderNote } from '../../volume/headers/prove-header.ts';
 import type { Holder } from '../../volume/holders.ts';
 import type { EngineName } from '../../volume/states.ts';
-import { byKey, container, engine, key, minute, name, none, strict } from './parts.ts';
+import { byKey, container, engine, key, minute, name, none, strict, uuid } from './parts.ts';
 
 /** A LUKS2 header takes 16 MiB of it; the rest must hold an ext4 with its journal. */
 export const smallestVolume = 48 * 1024 * 1024;
@@ -35,7 +36,9 @@ export const volumeVerbs = {
     schema: Type.Object(
       {
         ...{ verb: Type.Literal('open'), name, container, engine, key },
-        uuid: Type.Optional(Type.String({ maxLength: 40 })),
+        uuid,
+        /** Bytes the container is known to have; a shorter one is refused. */
+        size: Type.Optional(Type.Integer({ minimum: 0 })),
         /** Nothing is written: not a block, not the journal, not the container. Refused where a journal must be replayed first. */
         readOnly: Type.Optional(Type.Boolean()),
       },
@@ -71,9 +74,10 @@ export interface VolumeReport {
   readonly mountPoint: string;
   /**
    * `absent` no container · `unfinished` a create was interrupted · `locked` nothing attached · `open` mounted and proven ·
-   * `stale` pieces are attached or mounted, but not a whole volume: `problem` says why; `open` and `lock` clean it up.
+   * `stale` pieces are attached or mounted, but not a whole volume: `problem` says why; `open` and `lock` clean it up ·
+   * `destroying` a destroy was interrupted, and only a destroy goes on with it.
    */
-  readonly state: 'absent' | 'unfinished' | 'locked' | 'open' | 'stale';
+  readonly state: 'absent' | 'unfinished' | 'locked' | 'open' | 'stale' | 'destroying';
   readonly uuid: string | null;
   readonly type: 'luks1' | 'luks2' | null;
   /** Bytes of the container. */
@@ -93,6 +97,8 @@ export interface VolumeReport {
   /** Where the key file is, if there is one. */
   readonly keyFile: string | null;
   readonly problem: ReturnType<ReelError['toJSON']> | null;
+  /** What is wrong with the LUKS header; the volume may open all the same. */
+  readonly header: HeaderNote | null;
 }
 
 /** `create` and `open` also say how the data is encrypted. */

@@ -58,10 +58,13 @@ const metadata = (header: Readable): Finding[] => {
   }
   const { keyslots, segments, config } = header.current.metadata;
   const findings: Finding[] = [];
-  const add = (kind: Finding['kind'], refusal: ErrorCode, text: string): unknown =>
+  const add = (kind: Finding['kind'], refusal: ErrorCode | null, text: string): unknown =>
     findings.push({ kind, refusal, text });
   const required = config.requirements?.mandatory ?? [];
-  if (required.length > 0) add('requirement', 'luks-unsupported', `the requirement ${required.join(', ')}`);
+  for (const name of required) {
+    // Whether an unfinished reencryption opens is the engine's to say: cryptsetup takes it up, the userspace engine does not.
+    add('requirement', /^o(n|ff)line-reencrypt/.test(name) ? null : 'luks-unsupported', `the requirement ${name}`);
+  }
   if (Object.keys(keyslots).length === 0) add('no-keyslot', 'no-keyslot', 'no keyslot: the container was erased');
   for (const [slot, { key_size: bytes, area }] of Object.entries(keyslots)) {
     if (bytes < 1 || bytes > mostKeyBytes) add('areas', 'luks-damaged', `a key of ${bytes} bytes in keyslot ${slot}`);

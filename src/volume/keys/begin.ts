@@ -1,12 +1,11 @@
 /** What all changes of keys begin with: the container, its header, and the rest of what a killed helper left undone. */
-import { open } from 'node:fs/promises';
 import { ReelError } from '../../errors.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { refuseReencrypting } from '../../luks/reencryption.ts';
 import type { LuksDump } from '../../luks/types.ts';
 import type { VolumeContext } from '../context.ts';
 import type { ContainerFile } from '../engine/engine.ts';
-import { headerBackups, renewHeaderBackup } from '../headers/backup.ts';
+import { isBackedUp, renewHeaderBackup } from '../headers/backup.ts';
 import { readKeyFile } from '../key-file.ts';
 import type { VolumePaths } from '../layout.ts';
 import { containerAt } from '../look.ts';
@@ -18,27 +17,6 @@ export interface Begun {
   readonly container: ContainerFile;
   readonly header: LuksDump;
 }
-
-/** The part of a header that changes with each change of it: LUKS2's first block has a count and a checksum, LUKS1's has its slots. */
-const headBytes = 4096;
-
-const headOf = async (file: string): Promise<Buffer> => {
-  const handle = await open(file, 'r');
-  try {
-    const head = Buffer.alloc(headBytes);
-    await handle.read(head, 0, head.length, 0);
-    return head;
-  } finally {
-    await handle.close();
-  }
-};
-
-/** Whether there is one backup, and it is of the header as it is now. */
-const isBackedUp = async (context: VolumeContext, container: ContainerFile): Promise<boolean> => {
-  const [backup, another] = await headerBackups(context, container.uuid);
-  if (backup === undefined || another !== undefined) return false;
-  return (await headOf(backup)).equals(await headOf(container.path));
-};
 
 /** Brings the backups up to the header of now, and destroys older ones. Idempotent; costs nothing where nothing is to be done. */
 export const settle = async (context: VolumeContext, container: ContainerFile): Promise<void> => {

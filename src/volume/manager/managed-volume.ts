@@ -1,6 +1,7 @@
 import { Jail } from '../../datapath/jail.ts';
 import { ReelError } from '../../errors.ts';
 import type { VolumeReport } from '../../helper/protocol/volume.ts';
+import type { HeaderNote } from '../headers/prove-header.ts';
 import { type Failure, mayFollow, type VolumeState } from '../states.ts';
 import type { Condition } from './conditions.ts';
 import type { VolumeRecord } from './registry.ts';
@@ -17,6 +18,8 @@ export interface VolumeView extends VolumeRecord {
   readonly keyFile: string | null;
   /** Bytes of the container before and after a grow that runs or is not finished, and of its storage while it runs. */
   readonly growing: { readonly from: number; readonly to: number; readonly allocated: number | null } | null;
+  /** What is wrong with the LUKS header of a volume that may work all the same. */
+  readonly header: HeaderNote | null;
   /** Why the volume is in `failed` or `absent`, and what to do. */
   readonly failure: Failure | null;
   /** What is not as it should be although the volume is open. */
@@ -108,6 +111,7 @@ export class ManagedVolume {
       readOnly: open === undefined ? null : open.access === 'readOnly',
       blockPid: open?.blockPid ?? null,
       keyFile: this.#report?.keyFile ?? null,
+      header: this.#report?.header ?? null,
       failure: this.#failure ?? null,
       conditions: open === undefined ? [] : [...this.conditions],
     };

@@ -122,6 +122,7 @@ export class VolumeManager {
         helper: this.#params.helper,
         save: () => this.#save(),
         reconcile: () => this.#reconcile(name),
+        forget: () => this.#remove(this.#volume(name)),
         tell: (event) => this.tell(event),
       }),
     );
@@ -201,7 +202,7 @@ export class VolumeManager {
         engine,
         key,
         readOnly,
-        ...(uuid === null ? {} : { uuid }),
+        ...(uuid === null ? {} : { uuid, size: volume.record.size }),
       };
       const { result, fd } = await this.#params.helper.call(request, ...(passphrase === undefined ? [] : [passphrase]));
       volume.become('open', { report: result, fd });
@@ -265,8 +266,12 @@ export class VolumeManager {
   async #forget(volume: ManagedVolume): Promise<void> {
     const { name } = volume.record;
     await this.#params.helper.call({ verb: 'lock', name });
+    await this.#remove(volume);
+  }
+
+  async #remove(volume: ManagedVolume): Promise<void> {
     volume.become('absent');
-    this.#volumes.delete(name);
+    this.#volumes.delete(volume.record.name);
     await this.#save();
   }
 

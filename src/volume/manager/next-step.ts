@@ -9,9 +9,10 @@ const steps: Partial<Record<ErrorCode, string>> = {
   'io-error': 'look at the disk below the container, then lock and open the volume',
   'helper-unavailable':
     'start the service as root, or see why its helper ended; the volume is looked at again by itself',
-  'not-luks': 'put the right container back, or restore its header from the headers directory',
-  'luks-damaged': 'restore the header from the headers directory',
-  'no-keyslot': 'restore the header from the headers directory',
+  'not-luks': 'put the right container back, or restore its header with `reelvault volume header restore`',
+  'luks-damaged': 'restore the header with `reelvault volume header restore`',
+  'no-keyslot': 'restore the header with `reelvault volume header restore`',
+  'container-short': 'put the whole file back from a backup of it; `reelvault volume header check` has the sizes',
   'not-found': 'put the container back where it was',
   'storage-hung': 'look at the disk below the container, then open the volume again',
 };
@@ -23,7 +24,15 @@ export const failureOf = (error: ReelError): Failure => ({
 
 /** Errors after which a volume is not simply locked as before: something is wrong with it that trying again does not mend. */
 const lasting: readonly ErrorCode[] = [
-  ...(['not-luks', 'luks-damaged', 'luks-unsupported', 'no-keyslot', 'volume-identity'] as const),
+  ...([
+    'not-luks',
+    'luks-damaged',
+    'luks-unsupported',
+    'no-keyslot',
+    'volume-identity',
+    'container-short',
+    'volume-unfinished',
+  ] as const),
   ...(['filesystem-damaged', 'io-error', 'block-plane-died', 'path-outside'] as const),
 ];
 
@@ -34,6 +43,12 @@ export const problemOf = (record: VolumeRecord, report: VolumeReport): ReelError
   if (report.problem !== null) return new ReelError(report.problem.code, report.problem);
   if (record.uuid !== null && report.uuid !== null && report.uuid !== record.uuid) {
     return new ReelError('volume-identity', { expected: `the container ${record.uuid}`, got: report.uuid });
+  }
+  if (report.size !== null && report.state !== 'open' && record.uuid !== null && report.size < record.size) {
+    return new ReelError('container-short', {
+      expected: `${record.size} bytes in ${record.container}`,
+      got: `${report.size}`,
+    });
   }
   if (report.readOnly !== null) {
     return new ReelError('io-error', { expected: `${record.name} to take writes`, got: report.readOnly });

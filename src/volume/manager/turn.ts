@@ -10,6 +10,8 @@ export interface Turn {
   save(): Promise<void>;
   /** Looks at the volume again and takes over what the helper finds; what is wrong becomes the volume's state. */
   reconcile(): Promise<void>;
+  /** Takes the volume off the list, for one that is no more. */
+  forget(): Promise<void>;
   /** Tells everybody who watches. */
   tell(event: VolumeEvent): void;
 }
