@@ -27,7 +27,7 @@ Examples:
       const options = command.optsWithGlobals<GlobalOptions>();
       const list = await clientOf(options).get<KeyListView>(keysUrl(name));
       const rows = list.keys.map((key) => [
-        ...[String(key.slot), key.kind ?? '?', key.usable ? 'yes' : 'no', key.priority, cost(key)],
+        ...[String(key.slot), key.binding ?? key.kind ?? '?', key.usable ? 'yes' : 'no', key.priority, cost(key)],
       ]);
       print(options, list, table(['SLOT', 'KIND', 'USABLE', 'PRIORITY', 'DERIVATION'], rows));
     });

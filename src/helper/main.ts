@@ -9,6 +9,7 @@ import { loadSettings } from '../config/load.ts';
 import { ReelError, toReelError } from '../errors.ts';
 import { onSupervisorGone } from '../exec/supervision.ts';
 import { forbidDumps } from '../native.ts';
+import type { Unattended } from '../volume/unlock/way.ts';
 import { startHelper } from './start.ts';
 
 const say = (line: object): void => {
@@ -19,6 +20,12 @@ const identifier = (name: string, text: string | undefined): number => {
   if (text !== undefined && /^\d{1,9}$/.test(text)) return Number(text);
   throw new ReelError('config-invalid', { expected: `a number for --${name}`, got: text ?? 'nothing' });
 };
+
+/** Where the machine keeps what opens volumes without an admin; docs/unlocking.md. */
+const unattendedOf = ({ CREDENTIALS_DIRECTORY: credentials, TPM2TOOLS_TCTI: tcti }: NodeJS.ProcessEnv): Unattended => ({
+  ...(credentials === undefined ? {} : { credentials }),
+  ...(tcti === undefined ? {} : { env: { TPM2TOOLS_TCTI: tcti } }),
+});
 
 const log = pino({ name: 'helper' }, pino.destination({ fd: 2, sync: true }));
 try {
@@ -35,7 +42,15 @@ try {
   const { datapath, runtime, headerCopies, logLevel, hangMs } = loadSettings(process.env, flags);
   log.level = logLevel;
   const service = { uid: identifier('uid', uid), gid: identifier('gid', gid) };
-  const server = await startHelper({ datapath, runtime, headerCopies, service, log, watch: { hangMs } });
+  const server = await startHelper({
+    datapath,
+    runtime,
+    headerCopies,
+    service,
+    log,
+    unattended: unattendedOf(process.env),
+    watch: { hangMs },
+  });
   log.info({ pid: process.pid }, 'ready');
   const end = (): void => {
     void server.close().then(() => process.exit(0));

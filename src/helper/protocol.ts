@@ -9,6 +9,7 @@ import { type KeysResults, keysVerbs } from './protocol/keys.ts';
 import { type LeaseResults, leaseVerbs } from './protocol/lease.ts';
 import { type MachineResults, machineVerbs } from './protocol/machine.ts';
 import { type SlamResults, slamVerbs } from './protocol/slam.ts';
+import { type UnlockResults, unlockVerbs } from './protocol/unlock.ts';
 import { type VolumeResults, volumeVerbs } from './protocol/volume.ts';
 import { type WatchResults, watchVerbs } from './protocol/watch.ts';
 
@@ -22,6 +23,7 @@ export const verbs = {
   ...watchVerbs,
   ...slamVerbs,
   ...headerVerbs,
+  ...unlockVerbs,
 };
 
 export type Verb = keyof typeof verbs;
@@ -34,4 +36,5 @@ export type Results = MachineResults &
   GrowResults &
   WatchResults &
   SlamResults &
-  HeaderResults;
+  HeaderResults &
+  UnlockResults;

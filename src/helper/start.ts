@@ -7,6 +7,7 @@ import { KernelEngine, udevEnvironment } from '../volume/engine/kernel-engine.ts
 import { UserspaceEngine } from '../volume/engine/userspace-engine.ts';
 import type { Owner } from '../volume/identity.ts';
 import { Layout } from '../volume/layout.ts';
+import type { Unattended } from '../volume/unlock/way.ts';
 import { BlockPlanes } from '../volume/watch/block-planes.ts';
 import { HostLooks } from '../volume/watch/host-facts.ts';
 import { HelperServer } from './server.ts';
@@ -18,6 +19,7 @@ export interface HelperParams {
   readonly service: Owner;
   readonly log: Logger;
   readonly frameTimeoutMs?: number;
+  readonly unattended?: Unattended;
   /** How long a block plane may let requests wait before it is cut off; how often it is looked at and asked. Milliseconds. */
   readonly watch?: { readonly hangMs: number; readonly lookMs?: number; readonly askMs?: number };
   /** What only a process of the tests sets: a quick key derivation, a crash after a step. */
@@ -36,6 +38,7 @@ export const startHelper = async ({
   service,
   log,
   frameTimeoutMs,
+  unattended = {},
   watch = { hangMs: defaultSettings.hangMs },
   seams = {},
 }: HelperParams): Promise<HelperServer> => {
@@ -51,6 +54,7 @@ export const startHelper = async ({
     engines,
     luks,
     service,
+    unattended,
     watch: { planes, hosts: new HostLooks() },
     ...seams,
   };

@@ -11,6 +11,7 @@ import { keysHandlers } from './verbs/keys.ts';
 import { leaseHandlers } from './verbs/lease.ts';
 import { machineHandlers } from './verbs/machine.ts';
 import { slamHandlers } from './verbs/slam.ts';
+import { unlockHandlers } from './verbs/unlock.ts';
 import { volumeHandlers } from './verbs/volume.ts';
 import { watchHandlers } from './verbs/watch.ts';
 
@@ -23,6 +24,7 @@ const handlers: Handlers<Verb> = {
   ...watchHandlers,
   ...slamHandlers,
   ...headerHandlers,
+  ...unlockHandlers,
 };
 
 const invalid = (expected: string, got: string): ReelError => new ReelError('invalid-argument', { expected, got });

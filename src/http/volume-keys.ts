@@ -17,6 +17,9 @@ const keyList = Type.Object({
       kind: nullable(
         Type.Enum(['passphrase', 'keyFile', 'recovery'], { description: 'null: another program made it' }),
       ),
+      binding: nullable(
+        Type.String({ description: 'what opens it without an admin: a Tang server or a TPM, through Clevis' }),
+      ),
       usable: Type.Boolean({ description: 'opens the data' }),
       priority: Type.Enum(['ignore', 'normal', 'prefer']),
       kdf: Type.String(),

@@ -39,6 +39,15 @@ const readyTimeoutMs = 60_000;
 /** A daemon whose supervisor was killed ends by itself; this long the next start waits for that. */
 const formerDaemonMs = 15_000;
 
+/** Where the machine keeps what opens volumes without an admin. The helper's alone: names of a directory and of a device, no secrets. */
+const unlockEnvironment = (): Record<string, string> =>
+  Object.fromEntries(
+    ['CREDENTIALS_DIRECTORY', 'TPM2TOOLS_TCTI'].flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+
 export class Supervisor {
   readonly #params: SupervisorParams;
   readonly #parts: Part[] = [];
@@ -106,7 +115,7 @@ export class Supervisor {
 
   async #launchHelper({ uid, gid }: Account): Promise<void> {
     const args = [path.join(programRoot, 'src/helper/main.ts'), '--uid', String(uid), '--gid', String(gid)];
-    await this.#launch('helper', process.execPath, args);
+    await this.#launch('helper', process.execPath, args, unlockEnvironment());
   }
 
   async #launchDaemon(root: boolean): Promise<ReadyLine> {
@@ -121,7 +130,12 @@ export class Supervisor {
     return this.#launch('daemon', launcher, [...confinement, '--', ...command]);
   }
 
-  async #launch(name: string, command: string, args: readonly string[]): Promise<ReadyLine> {
+  async #launch(
+    name: string,
+    command: string,
+    args: readonly string[],
+    added: Readonly<Record<string, string>> = {},
+  ): Promise<ReadyLine> {
     await access(command).catch((cause: unknown) => {
       const hint = `run 'npm run bootstrap' in ${programRoot}`;
       throw new ReelError('command-missing', { expected: `the program ${command}`, got: 'no such file', hint, cause });
@@ -131,7 +145,7 @@ export class Supervisor {
     const { settings, log, onEvent } = this.#params;
     const env = (): Record<string, string> => {
       const now = settingsToEnvironment({ ...settings, listenPort: this.#listenPort });
-      return { PATH: systemPath, LC_ALL: 'C', ...now };
+      return { PATH: systemPath, LC_ALL: 'C', ...now, ...added };
     };
     const part = new Part({ name, command, args, env, cwd: '/', log, onEvent, backoff, readyTimeoutMs });
     this.#parts.push(part);

@@ -4,6 +4,7 @@ import type { Engine } from './engine/engine.ts';
 import type { Owner } from './identity.ts';
 import type { Layout } from './layout.ts';
 import type { EngineName } from './states.ts';
+import type { Unattended } from './unlock/way.ts';
 import type { WatchParts } from './watch/parts.ts';
 
 /** What every verb of the helper works with. */
@@ -16,6 +17,7 @@ export interface VolumeContext {
   readonly service: Owner;
   /** In place of the key derivation that `create` would choose. Not reachable over the protocol: it makes weak containers. */
   readonly pbkdf?: Pbkdf;
+  readonly unattended?: Unattended;
   /** Called after each numbered step of docs/volumes.md with its name: where a crash is tried out. */
   readonly afterStep?: (step: string) => void;
 }

@@ -17,6 +17,7 @@ import { attachedLoops, detachLoop } from '../../src/volume/engine/loop.ts';
 import { UserspaceEngine } from '../../src/volume/engine/userspace-engine.ts';
 import { readMounts } from '../../src/volume/mountinfo.ts';
 import type { EngineName } from '../../src/volume/states.ts';
+import type { Unattended } from '../../src/volume/unlock/way.ts';
 
 export const luksblock = path.resolve(import.meta.dirname, '../../build/Release/luksblock');
 /** Nobody's on any machine: an account need not exist to own files. */
@@ -28,6 +29,7 @@ export interface HarnessParams {
   readonly datapath: readonly string[];
   readonly runtime: string;
   readonly service: typeof service;
+  readonly unattended?: Unattended;
   readonly crashAfter?: string;
   /** What happens to the machine right after a step. */
   readonly commandAfter?: { readonly step: string; readonly command: string };

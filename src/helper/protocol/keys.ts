@@ -69,6 +69,8 @@ export const keysVerbs = {
 
 export interface KeyReport extends Keyslot {
   readonly kind: KeyKind | null;
+  /** What opens it without an admin, in words: `tang http://host`, `tpm2 sha256:7`. Its slot has no kind. */
+  readonly binding: string | null;
 }
 
 export interface KeyList {

@@ -1,6 +1,7 @@
 /** What kind of key a keyslot is for. A LUKS2 header remembers it in a token bound to the slot; for LUKS1 the daemon's record does. */
 import type { Luks } from '../../luks/luks.ts';
 import type { LuksDump, Token } from '../../luks/types.ts';
+import { clevisToken, tokensOf } from '../unlock/bindings.ts';
 
 /** `keyFile` is the volume's own random one; what a person or another program keeps is a `passphrase`, whatever its bytes. */
 export type KeyKind = 'passphrase' | 'keyFile' | 'recovery';
@@ -32,9 +33,10 @@ export const rememberKind = async (luks: Luks, file: string, slot: number, kind:
   await luks.importToken(file, { type: tokenType, keyslots: [String(slot)], kind });
 };
 
-/** Takes away the tokens whose slot is gone: to remove a slot leaves its token behind, bound to nothing. */
+/** Takes away the tokens, also of bindings, whose slot is gone: to remove a slot leaves its token behind, bound to nothing. */
 export const forgetRemoved = async (luks: Luks, file: string): Promise<void> => {
-  for (const token of ours(await luks.dump(file))) {
+  const header = await luks.dump(file);
+  for (const token of [...ours(header), ...tokensOf(header, clevisToken)]) {
     if (slotsOf(token).length === 0) await luks.removeToken(file, token.id);
   }
 };

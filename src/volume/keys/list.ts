@@ -2,6 +2,7 @@ import type { KeyList } from '../../helper/protocol/keys.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { isReencrypting } from '../../luks/reencryption.ts';
 import type { VolumeContext } from '../context.ts';
+import { boundTo } from '../unlock/bindings.ts';
 import { look } from './begin.ts';
 import { kindOf } from './kinds.ts';
 
@@ -11,6 +12,10 @@ export const listKeys = async (context: VolumeContext, request: Requests['keys-l
   return {
     type: header.type,
     reencrypting: isReencrypting(header),
-    keys: header.keyslots.map((slot) => ({ ...slot, kind: kindOf(header, slot.slot) })),
+    keys: header.keyslots.map((slot) => ({
+      ...slot,
+      kind: kindOf(header, slot.slot),
+      binding: boundTo(header, slot.slot),
+    })),
   };
 };

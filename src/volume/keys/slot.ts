@@ -6,7 +6,8 @@ import { reached, type VolumeContext } from '../context.ts';
 import type { Begun } from './begin.ts';
 import { forgetRemoved, type KeyKind, rememberKind } from './kinds.ts';
 
-const slotsOf: Readonly<Record<LuksType, number>> = { luks1: 8, luks2: 32 };
+/** How many keyslots a header has. */
+export const mostSlots: Readonly<Record<LuksType, number>> = { luks1: 8, luks2: 32 };
 
 /** The cost that fits the kind: nobody guesses random keys, so a slow derivation would only delay every open. */
 export const pbkdfFor = async (context: VolumeContext, type: LuksType, kind: KeyKind): Promise<Pbkdf> =>
@@ -18,7 +19,7 @@ export const addSlot = async (
   { container: { path: file }, header }: Begun,
   keys: { readonly current: Buffer; readonly fresh: Buffer; readonly kind: KeyKind },
 ): Promise<number> => {
-  const most = slotsOf[header.type];
+  const most = mostSlots[header.type];
   if (header.keyslots.length >= most) {
     const parts = { expected: `fewer than ${most} keyslots`, got: `${most}`, hint: 'remove a key first' };
     throw new ReelError('keyslots-full', parts);
