@@ -19,6 +19,7 @@ import { volumeLease } from './volume-lease.ts';
 import { volumeList } from './volume-list.ts';
 import { volumeLock } from './volume-lock.ts';
 import { volumeOpen } from './volume-open.ts';
+import { volumeShow } from './volume-show.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -54,6 +55,7 @@ const aboutVolumes = [
   volumeGrow,
   volumeHolders,
   volumeList,
+  volumeShow,
   volumeKey,
   volumeLease,
 ];

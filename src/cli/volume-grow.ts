@@ -1,10 +1,10 @@
 /** `reelvault volume grow`. */
 import type { Command } from 'commander';
+import { parseSize } from '../config/size.ts';
 import type { GrownView } from '../http/volume-grow.ts';
 import type { VolumeView } from '../http/volumes.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { formatBytes, print } from './output.ts';
-import { parseSize } from './volume-create.ts';
 
 export const volumeGrow = (parent: Command): void => {
   parent

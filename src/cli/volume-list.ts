@@ -7,7 +7,7 @@ import { formatBytes, print, table } from './output.ts';
 const row = (volume: VolumeView): string[] => [
   volume.name,
   volume.state,
-  formatBytes(volume.size),
+  formatBytes(volume.netSize),
   volume.type,
   volume.engine,
   volume.mountPoint ?? '',

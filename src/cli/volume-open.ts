@@ -4,6 +4,7 @@ import type { VolumeView } from '../http/volumes.ts';
 import { type CurrentKeyOptions, currentKey, currentKeyOptions } from './current-key.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { print } from './output.ts';
+import { showProgress } from './volume-progress.ts';
 import { volumeUrl } from './volume-url.ts';
 
 interface Options extends GlobalOptions, CurrentKeyOptions {
@@ -31,7 +32,8 @@ Examples:
       const secret = await currentKey(options);
       try {
         const url = `${volumeUrl(name, '/open')}?readOnly=${options.readOnly === true}`;
-        const volume = await clientOf(options).post<VolumeView>(url, secret);
+        const client = clientOf(options);
+        const volume = await showProgress(client, volumeUrl(name), () => client.post<VolumeView>(url, secret));
         const how = volume.readOnly === true ? `${volume.state} read-only` : volume.state;
         print(options, volume, `${volume.name}: ${how} at ${volume.mountPoint ?? '?'} (${volume.engine})`);
       } finally {

@@ -7,6 +7,7 @@ import { KernelEngine, udevEnvironment } from '../volume/engine/kernel-engine.ts
 import { UserspaceEngine } from '../volume/engine/userspace-engine.ts';
 import type { Owner } from '../volume/identity.ts';
 import { Layout } from '../volume/layout.ts';
+import { ProgressBoard } from '../volume/progress.ts';
 import type { Unattended } from '../volume/unlock/way.ts';
 import { BlockPlanes } from '../volume/watch/block-planes.ts';
 import { HostLooks } from '../volume/watch/host-facts.ts';
@@ -55,6 +56,7 @@ export const startHelper = async ({
     luks,
     service,
     unattended,
+    progress: new ProgressBoard(),
     watch: { planes, hosts: new HostLooks() },
     ...seams,
   };

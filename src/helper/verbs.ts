@@ -65,8 +65,11 @@ export class Verbs {
   async run(request: Request, secrets: readonly Buffer[], caller: Caller): Promise<Outcome> {
     checkSecrets(request, secrets);
     const handle = handlers[request.verb] as Handler<Verb>;
-    const work = (): Promise<Outcome> => handle(this.#context, request, secrets, caller);
-    if (Object.hasOwn(machineVerbs, request.verb) || !('name' in request)) return work();
+    const context = this.#context;
+    if (Object.hasOwn(machineVerbs, request.verb) || !('name' in request))
+      return handle(context, request, secrets, caller);
+    const work = (): Promise<Outcome> =>
+      context.progress.follow(context, request, (followed) => handle(followed, request, secrets, caller));
     const container = 'container' in request ? request.container : undefined;
     const paths = this.#context.layout.paths(request.name, container);
     // Two names for one container would attach it twice; the order of the keys is always the same, so no two wait for each other.

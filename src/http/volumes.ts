@@ -2,6 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type, { type Static } from 'typebox';
 import { volumeNamePattern } from '../config/settings.ts';
+import { parseSize, sizePattern } from '../config/size.ts';
+import { createOptions } from '../helper/protocol/volume.ts';
+import { type PerformanceFlag, performanceFlags } from '../volume/engine/performance.ts';
+import type { CreateChoices } from '../volume/manager/new-volume.ts';
 import { errorAnswers } from './error-handler.ts';
 import { acceptSecrets, secretOf } from './secret-body.ts';
 
@@ -28,6 +32,30 @@ export const volumeSchema = Type.Object(
     cipher: nullable(Type.String()),
     engine: Type.Enum(['kernel', 'userspace']),
     size: Type.Integer({ description: 'bytes of the container' }),
+    netSize: Type.Integer({ description: 'bytes of the decrypted device: what `create` was asked for' }),
+    capacity: nullable(Type.Integer({ description: 'bytes the mounted filesystem can hold' })),
+    available: nullable(
+      Type.Integer({
+        description: 'bytes free in the mounted filesystem when the volume was opened or last looked at',
+      }),
+    ),
+    filesystem: nullable(Type.String()),
+    sparse: nullable(Type.Boolean({ description: 'blocks of the container are not allocated yet' })),
+    label: Type.Optional(Type.String()),
+    keyBits: Type.Optional(nullable(Type.Integer())),
+    sectorSize: Type.Optional(Type.Integer({ description: 'of the encrypted sectors, in bytes' })),
+    performance: Type.Optional(Type.Array(Type.Enum([...performanceFlags]))),
+    discard: Type.Optional(Type.Boolean()),
+    progress: nullable(
+      Type.Object(
+        {
+          verb: Type.String(),
+          step: nullable(Type.String({ description: 'the last step that is done' })),
+          runningMs: Type.Integer(),
+        },
+        { description: 'what is being done to it, while that takes longer' },
+      ),
+    ),
     keyFile: nullable(Type.String({ description: 'path, where a key file opens it' })),
     key: Type.Enum(['passphrase', 'keyFile'], { description: 'what opens it' }),
     createdAt: Type.String(),
@@ -67,7 +95,8 @@ export const volumeSchema = Type.Object(
 );
 export type VolumeView = Static<typeof volumeSchema>;
 
-export interface CreateOptions {
+/** `size` is net: bytes of the decrypted device. */
+export interface CreateOptions extends CreateChoices {
   readonly size: number;
   readonly type: 'luks1' | 'luks2';
   readonly engine?: 'kernel' | 'userspace';
@@ -86,10 +115,23 @@ const nameParams = Type.Object({ name: Type.String({ pattern: volumeNamePattern 
 
 const createQuery = Type.Object(
   {
-    size: Type.Integer({ minimum: 1, description: 'bytes of the container, in whole units of 4096' }),
+    size: Type.String({
+      pattern: sizePattern,
+      description: 'net: bytes of the decrypted device, or 500G, 1.5TiB; the container is larger by its header',
+    }),
     type: Type.Enum(['luks1', 'luks2'], { default: 'luks2' }),
     engine: Type.Optional(Type.Enum(['kernel', 'userspace'], { description: 'default: the best one that works here' })),
     open: Type.Boolean({ default: true, description: 'leave it open' }),
+    ...createOptions,
+    mode: Type.Optional(
+      Type.String({ pattern: '^[0-7]{3,4}$', description: 'of the mounted root directory, octal: 0770' }),
+    ),
+    performance: Type.Optional(
+      Type.String({
+        pattern: `^(${performanceFlags.join('|')})(,(${performanceFlags.join('|')})){0,4}$`,
+        description: 'switches of dm-crypt, kernel engine only, separated by commas',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -103,6 +145,8 @@ const openQuery = Type.Object(
   },
   { additionalProperties: false },
 );
+
+const flagsOf = (text: string): PerformanceFlag[] => performanceFlags.filter((flag) => text.split(',').includes(flag));
 
 const secretNote =
   'The body (application/octet-stream) is the passphrase, byte for byte. Without a body the key file of the volume is used.';
@@ -148,8 +192,13 @@ export const volumeRoutes: FastifyPluginAsyncTypebox<{ volumes: VolumesPart }> =
       },
     },
     async (request, reply) => {
-      const { size, type, engine, open } = request.query;
-      const options = { size, type, open, ...(engine === undefined ? {} : { engine }) };
+      const { size, mode, performance, ...choices } = request.query;
+      const options = {
+        ...choices,
+        size: parseSize(size),
+        ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }),
+        ...(performance === undefined ? {} : { performance: flagsOf(performance) }),
+      };
       return reply.status(201).send(await volumes.create(request.params.name, options, secretOf(request)));
     },
   );

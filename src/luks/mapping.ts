@@ -13,6 +13,10 @@ export interface OpenOptions {
   readonly key: Buffer;
   readonly readOnly?: boolean;
   readonly slot?: number;
+  /** Names of dm-crypt's switches, as in cryptsetup's `--perf-…`. */
+  readonly performance?: readonly string[];
+  /** Hands discards down. */
+  readonly discard?: boolean;
 }
 
 const checkName = (name: string): string => {
@@ -37,14 +41,19 @@ const needDeviceMapper = async (): Promise<void> => {
  * Throws `already-exists` where the name is mapped, besides what a key test throws.
  */
 export const openMapping = async (cryptsetup: Cryptsetup, options: OpenOptions): Promise<void> => {
-  const { device, key, readOnly = false, slot } = options;
+  const { device, key, readOnly = false, slot, performance = [], discard = false } = options;
   const name = checkName(options.name);
   checkKey(key);
   await needDeviceMapper();
   if ((await mappingStatus(cryptsetup, name)) !== null) {
     throw new ReelError('already-exists', { expected: `no mapping ${name}`, got: 'one', hint: 'adopt or close it' });
   }
-  const flags = [...(readOnly ? ['--readonly'] : []), ...(slot === undefined ? [] : ['--key-slot', String(slot)])];
+  const flags = [
+    ...(readOnly ? ['--readonly'] : []),
+    ...(discard ? ['--allow-discards'] : []),
+    ...performance.map((flag) => `--perf-${flag}`),
+    ...(slot === undefined ? [] : ['--key-slot', String(slot)]),
+  ];
   const args = ['open', '--type', 'luks', ...unlockOptions, '--disable-keyring', ...flags, device, name];
   await cryptsetup.withKey(args, key, { file: device, slot });
 };

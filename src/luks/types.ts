@@ -17,19 +17,24 @@ export type Pbkdf =
       readonly iterations: number;
     };
 
+/** The ciphers of the kernel for whole disks that take keys of 256 and 512 bits. */
+export const ciphers = ['aes-xts-plain64', 'serpent-xts-plain64', 'twofish-xts-plain64'] as const;
+export type Cipher = (typeof ciphers)[number];
+
 export type LuksType = 'luks1' | 'luks2';
 export type SectorSize = 512 | 1024 | 2048 | 4096;
 
 export interface FormatOptions {
   readonly type: LuksType;
   readonly pbkdf: Pbkdf;
-  readonly cipher?: 'aes-xts-plain64';
+  /** Default `aes-xts-plain64`, the only one that the userspace engine opens. */
+  readonly cipher?: Cipher | undefined;
   /** XTS uses half of it for each of its two keys: 256 is AES-128. Default 512. */
-  readonly keyBits?: 256 | 512;
+  readonly keyBits?: 256 | 512 | undefined;
   /** LUKS2 only; default 4096 (LUKS1 knows 512 only). */
-  readonly sectorSize?: SectorSize;
+  readonly sectorSize?: SectorSize | undefined;
   /** LUKS2 only; at most 47 bytes. */
-  readonly label?: string;
+  readonly label?: string | undefined;
   readonly uuid?: string;
 }
 

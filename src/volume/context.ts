@@ -3,6 +3,7 @@ import type { Pbkdf } from '../luks/types.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Owner } from './identity.ts';
 import type { Layout } from './layout.ts';
+import type { ProgressBoard } from './progress.ts';
 import type { EngineName } from './states.ts';
 import type { Unattended } from './unlock/way.ts';
 import type { WatchParts } from './watch/parts.ts';
@@ -15,6 +16,7 @@ export interface VolumeContext {
   readonly watch: WatchParts;
   /** Who records: owner of the directories in a volume. */
   readonly service: Owner;
+  readonly progress: ProgressBoard;
   /** In place of the key derivation that `create` would choose. Not reachable over the protocol: it makes weak containers. */
   readonly pbkdf?: Pbkdf;
   readonly unattended?: Unattended;

@@ -1,17 +1,18 @@
-import { open, rename, statfs } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
-import { ReelError, toReelError } from '../errors.ts';
-import { run } from '../exec/run.ts';
+import { ReelError } from '../errors.ts';
 import type { OpenedReport } from '../helper/protocol/volume.ts';
 import type { Requests } from '../helper/protocol.ts';
 import { pbkdfForPhrase, pbkdfForRandomKey } from '../luks/luks.ts';
 import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';
+import { allocate, explainNoSpace } from './create/allocate.ts';
+import { checkOptions, headerBytes } from './create/options.ts';
 import { unfinishedDestroy } from './destroy/journal.ts';
 import { exists, makeMountPoint, removeFile, removeMountPoint, syncDirectory } from './directories.ts';
 import { flushFilesystem, makeFilesystem, mountFilesystem } from './filesystem.ts';
 import { backUpHeader, removeHeaderBackups } from './headers/backup.ts';
-import { writeIdentity } from './identity.ts';
+import { giveRoot, writeIdentity } from './identity.ts';
 import { makeKeyFile } from './key-file.ts';
 import { rememberKind } from './keys/kinds.ts';
 import type { VolumePaths } from './layout.ts';
@@ -22,17 +23,13 @@ import { tearDown } from './teardown.ts';
 import { type UndoStack, withUndo } from './undo.ts';
 import { finishRename, removeUnfinished } from './unfinished.ts';
 
-const btrfs = 0x9123683e;
-/** A header backup is as large as the header's area: 16 MiB for LUKS2. */
-const besidesContainer = 17 * 1024 * 1024;
-const allocateTimeoutMs = 30 * 60_000;
-
 /** The procedure "Create" of docs/volumes.md. `secret` is the caller's. */
 export const createVolume = async (
   context: VolumeContext,
   request: Requests['create'],
   secret: Buffer,
 ): Promise<OpenedReport> => {
+  checkOptions(request);
   const paths = context.layout.paths(request.name);
   // 1 nothing of this name
   await finishRename(paths);
@@ -85,18 +82,23 @@ const make = (
   secret: Buffer,
 ): Promise<LuksDump> =>
   withUndo(async (undo) => {
-    const { name, type, size } = request;
+    const { name, type, size, sparse = false, filesystem = 'ext4', label } = request;
+    const { performance = [], discard = false } = request;
     // 2 key
     const key = request.key === 'keyFile' ? await newKeyFile(paths, undo) : secret;
     try {
       reached(context, 'key');
       // 3 space
       undo.push(paths.creating, () => removeFile(paths.creating));
-      await allocate(paths.creating, size);
+      await allocate(paths.creating, { size, sparse });
       reached(context, 'allocated');
       // 4 header
       const chosen = request.key === 'keyFile' ? pbkdfForRandomKey : await pbkdfForPhrase(type);
-      const header = await context.luks.format(paths.creating, key, { type, pbkdf: context.pbkdf ?? chosen });
+      const { cipher, keyBits, sectorSize } = request;
+      const header = await context.luks.format(paths.creating, key, {
+        ...{ type, pbkdf: context.pbkdf ?? chosen, cipher, keyBits, sectorSize },
+        label: type === 'luks2' ? label : undefined,
+      });
       if (type === 'luks2') await context.luks.writeGuard(paths.creating, 'created');
       await rememberKind(context.luks, paths.creating, 0, request.key);
       reached(context, 'formatted');
@@ -105,17 +107,20 @@ const make = (
       await makeMountPoint(paths.mountPoint);
       // 6 attach
       const container = await containerAt(context, paths.creating);
-      const { device } = await context.engines[request.engine].attach(container, key, header);
+      const { device } = await context.engines[request.engine].attach(container, key, {
+        ...{ sectorSize: header.sectorSize, performance, discard },
+      });
       if (device === null) throw new ReelError('internal', { expected: 'a device of a whole attachment', got: 'none' });
       undo.push('attached and mounted devices', () => tearDown(context, container, paths.mountPoint));
       reached(context, 'attached');
       // 7 filesystem
-      await makeFilesystem('ext4', { device, size });
+      await makeFilesystem(filesystem, { device, size: size - headerBytes[type], label });
       reached(context, 'filesystem');
-      await mountFilesystem('ext4', device, paths.mountPoint, { readOnly: false });
+      await mountFilesystem(filesystem, device, paths.mountPoint, { readOnly: false, discard });
       reached(context, 'mounted');
       // 8 identity
       await writeIdentity(paths.mountPoint, { layout: 1, uuid: container.uuid, name }, context.service);
+      await giveRoot(paths.mountPoint, request);
       await flushFilesystem(paths.mountPoint);
       reached(context, 'identity');
       // 9 guard and header backup
@@ -138,23 +143,6 @@ const newKeyFile = async (paths: VolumePaths, undo: UndoStack): Promise<Buffer> 
   return makeKeyFile(paths.creatingKey);
 };
 
-/** A new file of `size` bytes with every block of it allocated: a hole found full later would lose what was acknowledged. */
-const allocate = async (file: string, size: number): Promise<void> => {
-  const directory = path.dirname(file);
-  if ((await available(directory)) < size + besidesContainer)
-    throw noSpace(directory, size, await available(directory));
-  const handle = await open(file, 'wx', 0o600);
-  try {
-    // Copy on write would move every block that is written again; only an empty file can be told not to.
-    if ((await statfs(directory)).type === btrfs) await run('chattr', ['+C', file], { timeoutMs: 10_000 });
-    await run('fallocate', ['--length', String(size), file], { timeoutMs: allocateTimeoutMs });
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await syncDirectory(directory);
-};
-
 /** Until now a crash leaves temporary names that the next create removes; from the first rename on, a volume. */
 const giveNames = async (context: VolumeContext, paths: VolumePaths, undo: UndoStack): Promise<void> => {
   undo.push(paths.container, () => rename(paths.container, paths.creating));
@@ -167,26 +155,4 @@ const giveNames = async (context: VolumeContext, paths: VolumePaths, undo: UndoS
   });
   await finishRename(paths);
   reached(context, 'named');
-};
-
-const available = async (directory: string): Promise<number> => {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
-};
-
-const noSpace = (directory: string, needed: number, free: number, cause?: unknown): ReelError =>
-  new ReelError('no-space', {
-    expected: `${needed + besidesContainer} free bytes in ${directory} (the container and a copy of its header)`,
-    got: `${free}`,
-    hint: 'make space, or create a smaller volume',
-    cause,
-  });
-
-/** Programs say "no space" in words only, so the filesystem is asked whether that is what stopped them. */
-const explainNoSpace = async (thrown: unknown, directory: string): Promise<unknown> => {
-  const { code } = thrown as NodeJS.ErrnoException;
-  const failedCommand = toReelError(thrown).code === 'command-failed';
-  if (code !== 'ENOSPC' && !failedCommand) return thrown;
-  const free = await available(directory);
-  return code === 'ENOSPC' || free < besidesContainer ? noSpace(directory, 0, free, thrown) : thrown;
 };

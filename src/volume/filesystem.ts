@@ -16,6 +16,11 @@ export interface Access {
   readonly readOnly: boolean;
 }
 
+export interface MountAccess extends Access {
+  /** Freed blocks are told to the device at once. */
+  readonly discard?: boolean | undefined;
+}
+
 /** Finds the filesystem and mends what is safe to mend; with `readOnly` it only looks. Throws `volume-identity`, `filesystem-damaged`. */
 export const checkFilesystem = async (device: string, access: Access): Promise<FilesystemType> => {
   const type = await filesystemOn(device);
@@ -23,7 +28,7 @@ export const checkFilesystem = async (device: string, access: Access): Promise<F
   return type;
 };
 
-/** No program, device or set-uid file in a volume is ever meant. Never `discard`. */
+/** No program, device or set-uid file in a volume is ever meant. */
 const mountOptions = 'nosuid,nodev,noexec,noatime';
 /** An error stops writing rather than spreading; XFS does so by itself. */
 const optionsOf = { ext4: ['errors=remount-ro'], xfs: [] } as const;
@@ -32,9 +37,10 @@ export const mountFilesystem = async (
   type: FilesystemType,
   device: string,
   point: string,
-  { readOnly }: Access,
+  { readOnly, discard = false }: MountAccess,
 ): Promise<void> => {
-  const options = [mountOptions, ...optionsOf[type], ...(readOnly ? ['ro'] : [])].join(',');
+  const asked = [...(readOnly ? ['ro'] : []), ...(discard && !readOnly ? ['discard'] : [])];
+  const options = [mountOptions, ...optionsOf[type], ...asked].join(',');
   await run('mount', ['-t', type, '-o', options, device, point], { timeoutMs: mountTimeoutMs }).catch(
     async (thrown: unknown) => {
       throw type === 'xfs' ? await explainXfs(device, readOnly, thrown) : thrown;

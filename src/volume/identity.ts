@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chown, mkdir, open } from 'node:fs/promises';
+import { chmod, chown, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
@@ -16,7 +16,7 @@ export interface Owner {
 }
 
 const largest = 64 * 1024;
-/** What the service may write: its own notes, the recordings, the files. The root of the volume stays root's. */
+/** What the service may write: its own notes, the recordings, the files. The root of the volume is root's, unless `create` was told otherwise. */
 const directories = ['.reelvault', 'dvr', 'vod'] as const;
 const fileOf = (root: string): string => path.join(root, '.reelvault', 'volume.json');
 
@@ -35,6 +35,15 @@ export const writeIdentity = async (root: string, identity: Identity, owner: Own
   }
   await syncDirectory(path.dirname(fileOf(root)));
   await syncDirectory(root);
+};
+
+/** Who may use the root of a new volume beside the service: a streaming server that is to write there. Root keeps what is not said. */
+export const giveRoot = async (
+  root: string,
+  { owner, group, mode }: { owner?: number | undefined; group?: number | undefined; mode?: number | undefined },
+): Promise<void> => {
+  if (owner !== undefined || group !== undefined) await chown(root, owner ?? 0, group ?? 0);
+  if (mode !== undefined) await chmod(root, mode);
 };
 
 const wrong = (expected: string, got: string, cause?: unknown): ReelError =>

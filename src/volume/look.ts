@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat, statfs } from 'node:fs/promises';
 import { ReelError, toReelError } from '../errors.ts';
 import { run } from '../exec/run.ts';
 import type { VolumeReport } from '../helper/protocol/volume.ts';
@@ -33,9 +33,9 @@ const readTimeoutMs = 10_000;
 /** The file at `path` as a container. Throws `not-found`, `path-outside`, `not-luks`. */
 export const containerAt = async (context: VolumeContext, path: string): Promise<ContainerFile> => {
   await context.layout.proveFile(path);
-  const { dev, ino, size } = await stat(path);
+  const { dev, ino, size, blocks } = await stat(path);
   const { uuid, version } = await readLuksHeader(path);
-  return { path, dev, ino, size, uuid, type: version === 1 ? 'luks1' : 'luks2' };
+  return { path, dev, ino, size, allocated: blocks * 512, uuid, type: version === 1 ? 'luks1' : 'luks2' };
 };
 
 export const attachmentsOf = async (context: VolumeContext, container: ContainerFile): Promise<Attachment[]> => {
@@ -82,12 +82,22 @@ const findProblem = async (
   return undefined;
 };
 
+/** From sysfs, in its units of 512 bytes; null where the attachment is not whole. */
+const deviceBytes = async ({ number }: Attachment): Promise<number | null> =>
+  number === null ? null : Number(await readFile(`/sys/dev/block/${number}/size`, 'utf8')) * 512;
+
+const room = async ({ point, type }: Mount): Promise<Pick<VolumeReport, 'capacity' | 'available' | 'filesystem'>> => {
+  const { blocks, bavail, bsize } = await statfs(point);
+  return { capacity: blocks * bsize, available: bavail * bsize, filesystem: type };
+};
+
 /** Looks at kernel and disk; changes nothing. Throws only where the container's path itself is refused. */
 export const lookAt = async (context: VolumeContext, name: string, options: LookOptions = {}): Promise<Look> => {
   const paths = context.layout.paths(name, options.container);
   const mount = mountAt(await readMounts(), paths.mountPoint);
   const nothing = {
     ...{ name, container: paths.container, mountPoint: paths.mountPoint, uuid: null, type: null, size: null },
+    ...{ netSize: null, capacity: null, available: null, filesystem: null, sparse: null },
     ...{ engine: null, device: null, directIo: null, blockPid: null, access: null, readOnly: null },
     ...{ problem: null, growing: null, header: null },
     keyFile: (await exists(paths.key)) ? paths.key : null,
@@ -114,7 +124,15 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
   const { uuid, type, size } = container;
   const journal = await readJournal(paths.growing, uuid);
   const growing = journal === undefined ? null : { from: journal.from, to: journal.to };
-  const known = { ...nothing, uuid, type, size, growing, header: await noteOf(paths) };
+  const known = {
+    ...nothing,
+    uuid,
+    type,
+    size,
+    growing,
+    header: await noteOf(paths),
+    sparse: container.allocated < size,
+  };
   if (attachments.length === 0 && mount === undefined) {
     return { paths, container, attachments, mount, report: { ...known, state: 'locked' } };
   }
@@ -124,6 +142,8 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
   const report: VolumeReport = {
     ...known,
     ...{ engine, device, directIo, blockPid, access },
+    netSize: attachments[0] === undefined ? null : await deviceBytes(attachments[0]),
+    ...(mount === undefined || problem !== undefined ? {} : await room(mount)),
     state: problem === undefined ? 'open' : 'stale',
     // what was attached read-only is meant to be so
     readOnly: mount === undefined || access === 'readOnly' ? null : (readOnlyReason(mount) ?? null),

@@ -7,7 +7,7 @@ import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';
 import { unfinishedDestroy } from './destroy/journal.ts';
 import { makeMountPoint } from './directories.ts';
-import type { ContainerFile } from './engine/engine.ts';
+import type { AttachOptions, ContainerFile } from './engine/engine.ts';
 import { checkFilesystem, mountFilesystem } from './filesystem.ts';
 import { growBeforeMount } from './grow/before-mount.ts';
 import { proveHeader } from './headers/prove-header.ts';
@@ -73,8 +73,9 @@ export const openVolume = async (
   reached(context, 'cleaned');
   const key = request.key === 'keyFile' ? await readKeyFile(paths.key) : secret;
   try {
-    const { engine } = request;
-    await bringUp(context, { name, container, mountPoint: paths.mountPoint, engine, readOnly, header, key });
+    const { engine, performance = [], discard = false } = request;
+    const attach = { sectorSize: header.sectorSize, readOnly, performance, discard };
+    await bringUp(context, { name, container, mountPoint: paths.mountPoint, engine, attach, key });
   } finally {
     if (request.key === 'keyFile') key.fill(0);
   }
@@ -107,15 +108,15 @@ interface BringUp {
   readonly container: ContainerFile;
   readonly mountPoint: string;
   readonly engine: Requests['open']['engine'];
-  readonly readOnly: boolean;
-  readonly header: LuksDump;
+  readonly attach: AttachOptions;
   readonly key: Buffer;
 }
 
 /** All or nothing: attach, check, mount, prove. */
 const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
   withUndo(async (undo) => {
-    const { name, container, mountPoint, engine, readOnly, header, key } = what;
+    const { name, container, mountPoint, engine, attach, key } = what;
+    const { readOnly = false, discard } = attach;
     // 4 attach
     const probe = await context.engines[engine].probe();
     if (!probe.usable) {
@@ -124,10 +125,7 @@ const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
         got: probe.reason,
       });
     }
-    const { device } = await context.engines[engine].attach(container, key, {
-      sectorSize: header.sectorSize,
-      readOnly,
-    });
+    const { device } = await context.engines[engine].attach(container, key, attach);
     if (device === null) throw new ReelError('internal', { expected: 'a device of a whole attachment', got: 'none' });
     undo.push('attached and mounted devices', () => tearDown(context, container, mountPoint));
     reached(context, 'attached');
@@ -138,7 +136,7 @@ const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
     reached(context, 'checked');
     // 6 mount
     await makeMountPoint(mountPoint);
-    await mountFilesystem(type, device, mountPoint, { readOnly });
+    await mountFilesystem(type, device, mountPoint, { readOnly, discard });
     reached(context, 'mounted');
     // 7 prove
     await proveIdentity(mountPoint, { layout: 1, uuid: container.uuid, name });

@@ -54,7 +54,7 @@ test('create with a passphrase, list, lock, open; a wrong passphrase is exit cod
   assert.equal((await service.run(['volume', 'create', 'main', '--size', '64M'])).code, 5);
   const list = await service.run(['volume', 'list']);
   assert.match(list.stdout, /^NAME +STATE/);
-  assert.match(list.stdout, /^main +open +64 MiB +luks2/m);
+  assert.match(list.stdout, /^main +open +64 MiB +[\d.]+ MiB +luks2/m);
   assert.equal((await service.run(['volume', 'lock', 'main'])).code, 0);
   const wrong = await service.run(
     ['volume', 'open', 'main', '--passphrase-file', '-', '--json'],

@@ -110,15 +110,26 @@ test('volumes: grow hands on the size, and answers with the volume and what grew
   assert.deepEqual([volume.size, volume.growing, what.to, what.filesystem], [2147483648, null, 2147483648, 'grown']);
 });
 
-test('volumes: lock hands on drain', async () => {
+test('volumes: sizes with units, and every choice of a new volume', async () => {
   seen.calls.length = 0;
-  await ask('POST', '/api/v1/volumes/main/lock');
-  const drained = await ask('POST', '/api/v1/volumes/main/lock?drain=true');
-  assert.equal(drained.json().state, 'locked');
-  assert.deepEqual(
-    seen.calls.map((call) => call.options),
-    [{ drain: false }, { drain: true }],
-  );
+  const query =
+    'size=1.5GiB&filesystem=xfs&label=reels&owner=33&group=44&mode=0750&sparse=true&discard=true&keyBits=256&sectorSize=512' +
+    '&cipher=aes-xts-plain64&performance=same_cpu_crypt,no_read_workqueue';
+  const made = await ask('PUT', `/api/v1/volumes/main?${query}`);
+  assert.equal(made.statusCode, 201, made.body);
+  assert.deepEqual(seen.calls[0]?.options, {
+    ...{ size: 1.5 * 2 ** 30, type: 'luks2', open: true, filesystem: 'xfs', label: 'reels', owner: 33, group: 44 },
+    ...{ mode: 0o750, sparse: true, discard: true, keyBits: 256, sectorSize: 512, cipher: 'aes-xts-plain64' },
+    performance: ['no_read_workqueue', 'same_cpu_crypt'],
+  });
+  for (const wrong of [
+    'size=x',
+    'size=1G&mode=9',
+    'size=1G&performance=fast',
+    'size=1G&filesystem=btrfs',
+    'size=1G&more=1',
+  ])
+    assert.equal((await ask('PUT', `/api/v1/volumes/main?${wrong}`)).json().error.code, 'invalid-argument', wrong);
 });
 
 const refused: [
@@ -132,7 +143,7 @@ const refused: [
   ['a name with a path', 'GET', '/api/v1/volumes/..%2Fetc', {}, 400, 'invalid-argument'],
   ['a name that is none', 'PUT', '/api/v1/volumes/UPPER?size=1073741824', {}, 400, 'invalid-argument'],
   ['no size', 'PUT', '/api/v1/volumes/x', {}, 400, 'invalid-argument'],
-  ['a size that is no number', 'PUT', '/api/v1/volumes/x?size=1g', {}, 400, 'invalid-argument'],
+  ['a size that is no number', 'PUT', '/api/v1/volumes/x?size=1q', {}, 400, 'invalid-argument'],
   ['an unknown option', 'PUT', '/api/v1/volumes/x?size=1073741824&passphrase=abc', {}, 400, 'invalid-argument'],
   ['an unknown option of lock', 'POST', '/api/v1/volumes/x/lock?force=true', {}, 400, 'invalid-argument'],
   ['no new size', 'POST', '/api/v1/volumes/x/grow', {}, 400, 'invalid-argument'],

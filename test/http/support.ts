@@ -44,6 +44,7 @@ export const volume = (name: string, changes: Partial<VolumeView> = {}): VolumeV
   header: null,
   failure: null,
   conditions: [],
+  ...{ netSize: 1 << 30, capacity: 1 << 29, available: 1 << 28, filesystem: 'ext4', sparse: false, progress: null },
   ...changes,
 });
 

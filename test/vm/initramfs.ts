@@ -8,6 +8,7 @@ import type { Kernel } from './kernel.ts';
 /** What the guest needs beyond the built-in drivers; dependencies are added from modules.dep. */
 const wanted = [
   ...['virtio_pci', 'virtio_blk', 'virtio_console', 'virtio_rng', 'virtiofs', 'overlay', 'loop', 'fuse'],
+  'xfs',
   ...['dm_mod', 'dm_crypt', 'xts', 'aes_generic', 'aesni_intel', 'ecb', 'algif_skcipher', 'algif_hash'],
 ];
 

@@ -1,5 +1,7 @@
 import { Type } from 'typebox';
 import type { ReelError } from '../../errors.ts';
+import { ciphers } from '../../luks/types.ts';
+import { performanceFlags } from '../../volume/engine/performance.ts';
 import type { HeaderNote } from '../../volume/headers/prove-header.ts';
 import type { Holder } from '../../volume/holders.ts';
 import type { EngineName } from '../../volume/states.ts';
@@ -8,9 +10,38 @@ import { byKey, container, engine, key, minute, name, none, strict, uuid } from 
 /** A LUKS2 header takes 16 MiB of it; the rest must hold an ext4 with its journal. */
 export const smallestVolume = 48 * 1024 * 1024;
 /** ext4 with 4 KiB blocks ends at 16 TiB unless `64bit` is on; it is, so the limit is only there to catch nonsense. */
-export const largestVolume = 1024 ** 5;
+export const largestVolume = 2 * 1024 ** 5;
 /** Device, loop and LUKS sectors are 4096 bytes: a container is a whole number of them. */
 export const sizeUnit = 4096;
+
+/** Numbers of accounts and groups; the largest one means "nobody said". */
+const account = Type.Integer({ minimum: 0, maximum: 2 ** 32 - 2 });
+
+/** How a volume is attached, each time. Kernel engine only. */
+export const attachOptions = {
+  performance: Type.Optional(Type.Array(Type.Enum([...performanceFlags]), { maxItems: 5, uniqueItems: true })),
+  /** Where the container lies on a block device or is sparse: freed blocks are given back. */
+  discard: Type.Optional(Type.Boolean()),
+} as const;
+
+/** What may be said of a new volume beside what must be. */
+export const createOptions = {
+  ...attachOptions,
+  /** Blocks of the container are allocated as they are written, and not at once. */
+  sparse: Type.Optional(Type.Boolean()),
+  filesystem: Type.Optional(Type.Enum(['ext4', 'xfs'])),
+  /** Of filesystem and LUKS2 header. */
+  label: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_.+-]{1,16}$' })),
+  /** Of the mounted root directory; default root, root, 0755. */
+  owner: Type.Optional(account),
+  group: Type.Optional(account),
+  mode: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o7777 })),
+  cipher: Type.Optional(Type.Enum([...ciphers])),
+  keyBits: Type.Optional(Type.Union([Type.Literal(256), Type.Literal(512)])),
+  sectorSize: Type.Optional(
+    Type.Union([Type.Literal(512), Type.Literal(1024), Type.Literal(2048), Type.Literal(4096)]),
+  ),
+} as const;
 
 /** Making, opening, locking and looking. */
 export const volumeVerbs = {
@@ -25,6 +56,7 @@ export const volumeVerbs = {
         type: Type.Union([Type.Literal('luks1'), Type.Literal('luks2')]),
         key,
         open: Type.Boolean(),
+        ...createOptions,
       },
       strict,
     ),
@@ -41,6 +73,7 @@ export const volumeVerbs = {
         size: Type.Optional(Type.Integer({ minimum: 0 })),
         /** Nothing is written: not a block, not the journal, not the container. Refused where a journal must be replayed first. */
         readOnly: Type.Optional(Type.Boolean()),
+        ...attachOptions,
       },
       strict,
     ),
@@ -82,6 +115,14 @@ export interface VolumeReport {
   readonly type: 'luks1' | 'luks2' | null;
   /** Bytes of the container. */
   readonly size: number | null;
+  /** Bytes of the block device with the decrypted data, while there is one. */
+  readonly netSize: number | null;
+  /** Of the mounted filesystem, in bytes: what it can hold, and what is free. */
+  readonly capacity: number | null;
+  readonly available: number | null;
+  readonly filesystem: string | null;
+  /** Blocks of the container are missing on the disk: it can fill up below the volume. */
+  readonly sparse: boolean | null;
   /** Of what is attached now. */
   readonly engine: EngineName | null;
   readonly device: string | null;

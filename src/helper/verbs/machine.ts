@@ -6,4 +6,5 @@ export const machineHandlers: Handlers<keyof typeof machineVerbs> = {
     const [kernel, userspace] = await Promise.all([engines.kernel.probe(), engines.userspace.probe()]);
     return plain({ engines: { kernel, userspace }, datapath: layout.datapath, pid: process.pid });
   },
+  progress: async ({ progress }, { name }) => plain({ progress: progress.of(name) }),
 };

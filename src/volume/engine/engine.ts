@@ -1,6 +1,7 @@
 import { ReelError } from '../../errors.ts';
 import type { EngineProbe } from '../../helper/protocol/machine.ts';
 import type { EngineName } from '../states.ts';
+import type { PerformanceFlag } from './performance.ts';
 
 /** A container that was looked at: which file it is, and what its header says it is. */
 export interface ContainerFile {
@@ -8,6 +9,8 @@ export interface ContainerFile {
   readonly dev: number;
   readonly ino: number;
   readonly size: number;
+  /** Bytes that lie on the disk: less than `size` where it has holes. */
+  readonly allocated: number;
   readonly uuid: string;
   readonly type: 'luks1' | 'luks2';
 }
@@ -35,6 +38,10 @@ export interface AttachOptions {
   readonly sectorSize: number;
   /** Nothing below the filesystem takes a write: not the device, not the container. */
   readonly readOnly?: boolean;
+  /** Kernel engine only. */
+  readonly performance?: readonly PerformanceFlag[];
+  /** Kernel engine only: discards reach the container, which then shows which blocks are free. */
+  readonly discard?: boolean;
 }
 
 /** A way from a container to a block device. */

@@ -8,6 +8,7 @@ import { withUndo } from '../undo.ts';
 import { type Attachment, type AttachOptions, type ContainerFile, type Engine, sameUuid } from './engine.ts';
 import { attachedLoops, attachLoop, detachLoop, type Loop, refreshLoop } from './loop.ts';
 import { mappingName } from './mapping-name.ts';
+import { checkPerformance } from './performance.ts';
 
 const probeTimeoutMs = 30_000;
 
@@ -84,10 +85,11 @@ export class KernelEngine implements Engine {
 
   attach(container: ContainerFile, key: Buffer, options: AttachOptions): Promise<Attachment> {
     return withUndo(async (undo) => {
-      const { readOnly = false } = options;
+      const { readOnly = false, performance = [], discard = false } = options;
+      await checkPerformance(performance);
       const loop = await attachLoop(container.path, options);
       undo.push('kernel engine', () => this.detach(container));
-      await this.#luks.open({ device: loop.path, name: mappingName(container), key, readOnly });
+      await this.#luks.open({ device: loop.path, name: mappingName(container), key, readOnly, performance, discard });
       const attachment = await this.find(container);
       if (attachment === undefined || attachment.problem !== null) {
         throw new ReelError('io-error', {

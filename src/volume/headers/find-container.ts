@@ -49,9 +49,9 @@ export const findContainer = async (context: VolumeContext, which: Which): Promi
 
 /** Throws `volume-busy` while anything of the container is attached or mounted. */
 export const refuseOpen = async (context: VolumeContext, { paths, header, uuid }: Found): Promise<void> => {
-  const { dev, ino, size } = await stat(paths.container);
+  const { dev, ino, size, blocks } = await stat(paths.container);
   const type = header.type === 'luks1' ? 'luks1' : 'luks2';
-  const container: ContainerFile = { path: paths.container, dev, ino, size, uuid, type };
+  const container: ContainerFile = { path: paths.container, dev, ino, size, allocated: blocks * 512, uuid, type };
   const [attached] = await attachmentsOf(context, container);
   const mount = mountAt(await readMounts(), paths.mountPoint);
   if (attached === undefined && mount === undefined) return;

@@ -1,13 +1,15 @@
 import { Jail } from '../../datapath/jail.ts';
 import { ReelError } from '../../errors.ts';
 import type { VolumeReport } from '../../helper/protocol/volume.ts';
+import { headerBytes } from '../create/options.ts';
 import type { HeaderNote } from '../headers/prove-header.ts';
+import type { Progress } from '../progress.ts';
 import { type Failure, mayFollow, type VolumeState } from '../states.ts';
 import type { Condition } from './conditions.ts';
 import type { VolumeRecord } from './registry.ts';
 
 /** A volume as REST, CLI and console show it. */
-export interface VolumeView extends VolumeRecord {
+export interface VolumeView extends Omit<VolumeRecord, 'filesystem'> {
   readonly state: VolumeState;
   readonly mountPoint: string | null;
   readonly device: string | null;
@@ -20,6 +22,15 @@ export interface VolumeView extends VolumeRecord {
   readonly growing: { readonly from: number; readonly to: number; readonly allocated: number | null } | null;
   /** What is wrong with the LUKS header of a volume that may work all the same. */
   readonly header: HeaderNote | null;
+  /** Bytes of the decrypted device: what the volume is advertised with. */
+  readonly netSize: number;
+  /** Of the mounted filesystem, in bytes, when it was last looked at. */
+  readonly capacity: number | null;
+  readonly available: number | null;
+  readonly filesystem: string | null;
+  readonly sparse: boolean | null;
+  /** What the helper is doing to it, while that takes longer. */
+  readonly progress: Progress | null;
   /** Why the volume is in `failed` or `absent`, and what to do. */
   readonly failure: Failure | null;
   /** What is not as it should be although the volume is open. */
@@ -34,6 +45,8 @@ export class ManagedVolume {
   changes = 0;
   /** Of a grow that runs now. */
   progress: VolumeView['growing'] = null;
+  /** What the helper does to it now, as far as it was asked. */
+  running: Progress | null = null;
   #state: VolumeState = 'absent';
   #report: VolumeReport | undefined;
   #failure: Failure | undefined;
@@ -112,6 +125,13 @@ export class ManagedVolume {
       blockPid: open?.blockPid ?? null,
       keyFile: this.#report?.keyFile ?? null,
       header: this.#report?.header ?? null,
+      // our own containers begin with the header that cryptsetup makes by itself
+      netSize: open?.netSize ?? this.record.size - headerBytes[this.record.type],
+      capacity: open?.capacity ?? null,
+      available: open?.available ?? null,
+      filesystem: open?.filesystem ?? this.record.filesystem ?? null,
+      sparse: this.#report?.sparse ?? null,
+      progress: this.running,
       failure: this.#failure ?? null,
       conditions: open === undefined ? [] : [...this.conditions],
     };

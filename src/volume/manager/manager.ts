@@ -8,10 +8,12 @@ import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { KeyedMutex } from '../mutex.ts';
 import { openOtherwise } from '../open-otherwise.ts';
+import type { Progress } from '../progress.ts';
 import { repeat } from '../repeat.ts';
+import { followProgress } from './follow-progress.ts';
 import type { LockOptions, OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
-import { type CreateParams, chooseEngine, freeContainer } from './new-volume.ts';
+import { type CreateParams, chooseEngine, createRequest, freeContainer } from './new-volume.ts';
 import { failureOf, isLasting, problemOf } from './next-step.ts';
 import { type VolumeRecord, VolumeRegistry } from './registry.ts';
 import { type SlammedView, slamVolume } from './slam.ts';
@@ -134,7 +136,7 @@ export class VolumeManager {
   }
 
   async #create(params: CreateParams): Promise<VolumeView> {
-    const { name, size, type = 'luks2', passphrase, open = false } = params;
+    const { name, passphrase } = params;
     if (this.#volumes.has(name)) {
       throw new ReelError('already-exists', {
         expected: `no volume ${name} yet`,
@@ -144,27 +146,26 @@ export class VolumeManager {
     }
     const { helper, now } = this.#params;
     const engine = params.engine ?? (await chooseEngine(helper));
-    const key = passphrase === undefined ? 'keyFile' : 'passphrase';
+    const request = createRequest(params, engine);
     const createdAt = new Date(now()).toISOString();
     const container = await freeContainer(helper, name);
+    const { type, size, key, label, performance, discard } = request;
     const record: VolumeRecord = {
-      name,
-      container,
-      uuid: null,
-      cipher: null,
-      type,
-      size,
-      engine,
-      key,
-      createdAt,
+      ...{ name, container, uuid: null, cipher: null, type, size, engine, key, createdAt },
+      ...(label === undefined ? {} : { label }),
+      ...(performance === undefined ? {} : { performance }),
+      ...(discard === undefined ? {} : { discard }),
     };
     const volume = this.#add(record);
     volume.become('creating');
     try {
       await this.#save();
-      const request = { verb: 'create', name, size, engine, type, key, open } as const;
-      const { result, fd } = await helper.call(request, ...(passphrase === undefined ? [] : [passphrase]));
-      volume.record = { ...record, uuid: result.uuid, cipher: result.cipher };
+      const { result, fd } = await this.#followed(volume, () =>
+        helper.call(request, ...(passphrase === undefined ? [] : [passphrase])),
+      );
+      const { uuid, cipher, keyBits, sectorSize } = result;
+      const { filesystem = 'ext4' } = request;
+      volume.record = { ...record, uuid, cipher, keyBits, sectorSize, filesystem };
       volume.become(result.state === 'open' ? 'open' : 'locked', { report: result, fd });
       await this.#save();
     } catch (thrown) {
@@ -183,7 +184,7 @@ export class VolumeManager {
   }
 
   async #open(volume: ManagedVolume, passphrase: Buffer | undefined, readOnly: boolean): Promise<VolumeView> {
-    const { name, container, engine, uuid } = volume.record;
+    const { name, container, engine, uuid, performance, discard } = volume.record;
     if (volume.state === 'open' && volume.readOnly === readOnly) return volume.view();
     if (volume.state === 'open') throw openOtherwise(name, readOnly);
     if (volume.record.key === 'passphrase' && passphrase === undefined) {
@@ -203,8 +204,12 @@ export class VolumeManager {
         key,
         readOnly,
         ...(uuid === null ? {} : { uuid, size: volume.record.size }),
+        ...(performance === undefined ? {} : { performance }),
+        ...(discard === undefined ? {} : { discard }),
       };
-      const { result, fd } = await this.#params.helper.call(request, ...(passphrase === undefined ? [] : [passphrase]));
+      const { result, fd } = await this.#followed(volume, () =>
+        this.#params.helper.call(request, ...(passphrase === undefined ? [] : [passphrase])),
+      );
       volume.become('open', { report: result, fd });
     } catch (thrown) {
       const error = toReelError(thrown);
@@ -246,6 +251,18 @@ export class VolumeManager {
       throw error;
     }
     return volume.view();
+  }
+
+  /** Tells how far a long call of the helper is, in the view and as events. */
+  #followed<T>(volume: ManagedVolume, work: () => Promise<T>): Promise<T> {
+    const { name } = volume.record;
+    const onChange = (progress: Progress | null): void => {
+      const known = volume.running;
+      volume.running = progress;
+      if (progress === null || progress.step === known?.step) return;
+      this.tell({ type: 'volume.progress', volume: name, ...progress });
+    };
+    return followProgress({ helper: this.#params.helper, name, onChange }, work);
   }
 
   /** Takes over what the helper finds. Never throws: what is wrong is the volume's state. */

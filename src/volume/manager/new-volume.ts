@@ -1,9 +1,20 @@
 import { ReelError, toReelError } from '../../errors.ts';
 import type { HelperClient } from '../../helper/client.ts';
+import { sizeUnit } from '../../helper/protocol/volume.ts';
+import type { Requests } from '../../helper/protocol.ts';
+import { headerBytes } from '../create/options.ts';
 import type { EngineName } from '../states.ts';
 
-export interface CreateParams {
+/** What may be said of a new volume; docs/volumes.md says what each means. */
+export type CreateChoices = Pick<
+  Requests['create'],
+  | ('sparse' | 'filesystem' | 'label' | 'owner' | 'group' | 'mode')
+  | ('cipher' | 'keyBits' | 'sectorSize' | 'performance' | 'discard')
+>;
+
+export interface CreateParams extends CreateChoices {
   readonly name: string;
+  /** Net: bytes of the decrypted device, rounded up to whole sectors. The container is larger by its header. */
   readonly size: number;
   /** Default: the kernel's where it works, else the userspace engine. Kept for the life of the volume. */
   readonly engine?: EngineName;
@@ -12,6 +23,14 @@ export interface CreateParams {
   readonly passphrase?: Buffer;
   readonly open?: boolean;
 }
+
+/** The request for the helper. */
+export const createRequest = (params: CreateParams, engine: EngineName): Requests['create'] => {
+  const { name, size, type = 'luks2', passphrase, open = false, engine: _, ...choices } = params;
+  const container = Math.ceil(size / sizeUnit) * sizeUnit + headerBytes[type];
+  const key = passphrase === undefined ? 'keyFile' : 'passphrase';
+  return { verb: 'create', name, size: container, engine, type, key, open, ...choices };
+};
 
 /** Where the container of a new volume will lie. Throws `already-exists` for files that are no volume of this service. */
 export const freeContainer = async (helper: HelperClient, name: string): Promise<string> => {

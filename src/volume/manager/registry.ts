@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { replacePrivateFile } from '../../config/private-file.ts';
 import { ReelError } from '../../errors.ts';
+import { attachOptions } from '../../helper/protocol/volume.ts';
 import { leaseRecordSchema } from './lease-record.ts';
 
 const recordSchema = Type.Object({
@@ -25,6 +26,12 @@ const recordSchema = Type.Object({
     ),
   ),
   leases: Type.Optional(Type.Array(leaseRecordSchema)),
+  // Optional from here on: a list of an older version has none of these.
+  filesystem: Type.Optional(Type.String()),
+  label: Type.Optional(Type.String()),
+  keyBits: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
+  sectorSize: Type.Optional(Type.Integer()),
+  ...attachOptions,
 });
 
 /** What the daemon remembers of a volume. What state it is in is asked of the helper, never written down. */

@@ -1,0 +1,43 @@
+/** What can be chosen for a new volume, and which engine can do it. Kept apart from the procedure, which takes them as given. */
+import { ReelError } from '../../errors.ts';
+import type { Requests } from '../../helper/protocol.ts';
+
+type Create = Requests['create'];
+
+const refuse = (expected: string, got: string, hint?: string): ReelError =>
+  new ReelError('invalid-argument', { expected, got, ...(hint === undefined ? {} : { hint }) });
+
+/** The smallest device on which mkfs.xfs 6 makes a filesystem (xfsprogs, "Filesystem must be larger than 300MB"). */
+const smallestXfs = 300 * 1024 * 1024;
+/** What the filesystems take (`s_volume_name`, `sb_fname`). */
+const longestLabel = { ext4: 16, xfs: 12 } as const;
+/** Bytes of the container before the payload, as cryptsetup lays them out. */
+export const headerBytes = { luks1: 2 * 1024 * 1024, luks2: 16 * 1024 * 1024 } as const;
+
+/** Refuses combinations that no engine, or not this one, or not this filesystem can do. Throws `invalid-argument`. */
+export const checkOptions = (request: Create): void => {
+  const { engine, type, size, filesystem = 'ext4', label, cipher = 'aes-xts-plain64', sectorSize } = request;
+  if (engine === 'userspace' && cipher !== 'aes-xts-plain64') {
+    throw refuse('aes-xts-plain64 for the userspace engine', cipher, 'only the kernel engine knows other ciphers');
+  }
+  const { sparse = false, discard = false, performance = [] } = request;
+  if (engine === 'userspace' && (discard || performance.length > 0)) {
+    throw refuse('neither discard nor performance flags for the userspace engine', 'some', 'they are dm-crypt’s');
+  }
+  if (discard && !sparse) {
+    throw refuse('discard for a sparse container', 'a preallocated one', 'it would lose the blocks reserved for it');
+  }
+  if (type === 'luks1' && sectorSize !== undefined && sectorSize !== 512) {
+    throw refuse('sectors of 512 bytes for LUKS1', `${sectorSize}`, 'use LUKS2');
+  }
+  if (label !== undefined && label.length > longestLabel[filesystem]) {
+    throw refuse(`a label of at most ${longestLabel[filesystem]} characters for ${filesystem}`, label);
+  }
+  if (filesystem === 'xfs' && size - headerBytes[type] < smallestXfs) {
+    throw refuse(
+      `at least ${smallestXfs} bytes for xfs`,
+      `${size - headerBytes[type]}`,
+      'use ext4, or a larger volume',
+    );
+  }
+};
