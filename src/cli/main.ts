@@ -19,6 +19,7 @@ import { volumeLease } from './volume-lease.ts';
 import { volumeList } from './volume-list.ts';
 import { volumeLock } from './volume-lock.ts';
 import { volumeOpen } from './volume-open.ts';
+import { volumeReencrypt } from './volume-reencrypt.ts';
 import { volumeShow } from './volume-show.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -57,6 +58,7 @@ const aboutVolumes = [
   volumeList,
   volumeShow,
   volumeKey,
+  volumeReencrypt,
   volumeLease,
 ];
 for (const verb of [...aboutVolumes, volumeHeader, volumeDestroy]) verb(volume);

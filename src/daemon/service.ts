@@ -23,6 +23,7 @@ import { VolumeHeaders } from '../volume/manager/headers.ts';
 import { VolumeKeys } from '../volume/manager/keys.ts';
 import { VolumeLeases } from '../volume/manager/leases.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
+import { VolumeReencryption } from '../volume/manager/reencryption.ts';
 import { beginAudit, peerOfRequest } from './audit-part.ts';
 import { closingPart } from './closing-part.ts';
 import { streamEvents, volumeEvents } from './event-sources.ts';
@@ -51,6 +52,7 @@ export class Service {
   readonly #volumes: VolumeManager;
   readonly #growth: VolumeGrowth;
   readonly #recorder: Recorder;
+  readonly #reencryption: VolumeReencryption;
   readonly #events: EventBus;
   readonly #audit: AuditTrail;
   #app: FastifyInstance | undefined;
@@ -71,6 +73,7 @@ export class Service {
       hostReserve: settings.hostReserveMiB * 1024 * 1024,
     });
     this.#growth = new VolumeGrowth({ manager: this.#volumes, log });
+    this.#reencryption = new VolumeReencryption({ manager: this.#volumes, log });
     this.#recorder = new Recorder({
       registry: path.join(settings.state, 'streams.json'),
       defaults: { volume: settings.defaultVolume, segmentMs: settings.segmentMs, evidence: false },
@@ -112,6 +115,7 @@ export class Service {
     await this.#volumes.start();
     const destroyer = new VolumeDestroyer({ manager: this.#volumes, log });
     await destroyer.finishInterrupted();
+    this.#reencryption.start();
     const local = new WeakSet<object>();
     this.#app = await buildApp({
       logger: log,
@@ -123,6 +127,7 @@ export class Service {
       volumeHeaders: new VolumeHeaders({ manager: this.#volumes }),
       volumeDestroy: destroyer,
       keys: new VolumeKeys({ manager: this.#volumes }),
+      reencryption: this.#reencryption,
       streams: streamsPart({
         recorder: this.#recorder,
         volumes: () => this.#volumes.list().map(({ name }) => name),
@@ -171,6 +176,7 @@ export class Service {
     await listenersClosed;
     await this.#app?.close();
     await this.#growth.close();
+    await this.#reencryption.close();
     await this.#volumes.close();
     await this.#audit.close();
   }

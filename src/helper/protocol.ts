@@ -8,6 +8,7 @@ import { type HeaderResults, headerVerbs } from './protocol/header.ts';
 import { type KeysResults, keysVerbs } from './protocol/keys.ts';
 import { type LeaseResults, leaseVerbs } from './protocol/lease.ts';
 import { type MachineResults, machineVerbs } from './protocol/machine.ts';
+import { type ReencryptResults, reencryptVerbs } from './protocol/reencrypt.ts';
 import { type SlamResults, slamVerbs } from './protocol/slam.ts';
 import { type UnlockResults, unlockVerbs } from './protocol/unlock.ts';
 import { type VolumeResults, volumeVerbs } from './protocol/volume.ts';
@@ -18,6 +19,7 @@ export const verbs = {
   ...machineVerbs,
   ...volumeVerbs,
   ...keysVerbs,
+  ...reencryptVerbs,
   ...leaseVerbs,
   ...growVerbs,
   ...watchVerbs,
@@ -32,6 +34,7 @@ export type Request = Requests[Verb];
 export type Results = MachineResults &
   VolumeResults &
   KeysResults &
+  ReencryptResults &
   LeaseResults &
   GrowResults &
   WatchResults &

@@ -10,6 +10,7 @@ import { headerHandlers } from './verbs/header.ts';
 import { keysHandlers } from './verbs/keys.ts';
 import { leaseHandlers } from './verbs/lease.ts';
 import { machineHandlers } from './verbs/machine.ts';
+import { reencryptHandlers } from './verbs/reencrypt.ts';
 import { slamHandlers } from './verbs/slam.ts';
 import { unlockHandlers } from './verbs/unlock.ts';
 import { volumeHandlers } from './verbs/volume.ts';
@@ -19,6 +20,7 @@ const handlers: Handlers<Verb> = {
   ...machineHandlers,
   ...volumeHandlers,
   ...keysHandlers,
+  ...reencryptHandlers,
   ...leaseHandlers,
   ...growHandlers,
   ...watchHandlers,

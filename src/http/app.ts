@@ -18,6 +18,7 @@ import { type VolumeHeadersPart, volumeHeaderRoutes } from './volume-headers.ts'
 import { type VolumeKeysPart, volumeKeyRoutes } from './volume-keys.ts';
 import { type VolumeLeasesPart, volumeLeaseRoutes } from './volume-leases.ts';
 import { type VolumeLockPart, volumeLockRoutes } from './volume-lock.ts';
+import { type ReencryptPart, volumeReencryptRoutes } from './volume-reencrypt.ts';
 import { type VolumesPart, volumeRoutes, volumeSchema } from './volumes.ts';
 
 export interface AppParams {
@@ -31,6 +32,7 @@ export interface AppParams {
   readonly volumeDestroy: VolumeDestroyPart;
   readonly keys: VolumeKeysPart;
   readonly growth: VolumeGrowPart;
+  readonly reencryption: ReencryptPart;
   readonly streams: StreamsPart;
   readonly events: EventsPart;
   readonly audit: AuditPart;
@@ -108,6 +110,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     await scope.register(volumeGrowRoutes, { growth: params.growth });
     await scope.register(volumeHeaderRoutes, { headers: params.volumeHeaders });
     await scope.register(volumeDestroyRoutes, { destroyer: params.volumeDestroy });
+    await scope.register(volumeReencryptRoutes, { reencryption: params.reencryption });
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
     await scope.register(auditRoutes, { audit: params.audit });
     await scope.register(eventRoutes, { events: params.events });

@@ -32,6 +32,7 @@ export const describeApi = async (): Promise<string> => {
     volumeDestroy: { destroy: absent },
     keys: { list: absent, add: absent, change: absent, remove: absent, rotate: absent, recovery: absent },
     growth: { grow: absent },
+    reencryption: { status: absent, begin: absent, resume: absent },
     streams: { list: absent, get: absent, put: absent, delete: absent },
     audit: { trail: { record: absent, newest: absent, verify: absent }, peerOf: () => ({}) },
     events: { bus: new EventBus({ now, log: pino({ level: 'silent' }) }) },

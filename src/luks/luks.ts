@@ -5,6 +5,7 @@ import { dump, isLuks } from './dump.ts';
 import { erase, format, headerBackup, headerRestore, repair } from './header.ts';
 import { addKey, changeKey, removeKey, removeSlot, testKey } from './keyslots.ts';
 import { closeMapping, mappingStatus, type OpenOptions, openMapping, resizeMapping } from './mapping.ts';
+import { beginReencryption, continueReencryption, recoverReencryption } from './reencryption.ts';
 import type { MappingStatus } from './status.ts';
 import { exportToken, type GuardState, importToken, removeToken, writeGuard } from './tokens.ts';
 import type { FormatOptions, LuksDump, LuksType, Pbkdf, Token } from './types.ts';
@@ -18,8 +19,10 @@ export { guardOf } from './tokens.ts';
  */
 export class Luks {
   readonly #cryptsetup: CryptsetupProgram;
+  readonly #env: Readonly<Record<string, string>>;
 
   constructor(params: CryptsetupParams = {}) {
+    this.#env = params.env ?? {};
     this.#cryptsetup = new CryptsetupProgram(params);
   }
 
@@ -74,6 +77,19 @@ export class Luks {
 
   erase(file: string): Promise<readonly number[]> {
     return erase(this.#cryptsetup, file);
+  }
+
+  beginReencryption(...args: Tail<typeof beginReencryption>): Promise<void> {
+    return beginReencryption(this.#cryptsetup, ...args);
+  }
+
+  recoverReencryption(file: string, key: Buffer): Promise<void> {
+    return recoverReencryption(this.#cryptsetup, file, key);
+  }
+
+  /** `output`: the file that gets its progress. */
+  continueReencryption(file: string, key: Buffer, output: string): Promise<void> {
+    return continueReencryption(file, key, { output, env: this.#env });
   }
 
   importToken(...args: Tail<typeof importToken>): Promise<number> {

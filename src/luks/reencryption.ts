@@ -1,5 +1,10 @@
+/** A new volume key for a LUKS2 container: cryptsetup decrypts and encrypts all of it in place, and survives any end in the middle. */
 import { ReelError } from '../errors.ts';
-import type { LuksDump } from './types.ts';
+import { spawnBackground } from '../exec/spawn-background.ts';
+import type { Cryptsetup } from './calls.ts';
+import { checkKey } from './key-bytes.ts';
+import { pbkdfArgs } from './pbkdf.ts';
+import type { LuksDump, Pbkdf } from './types.ts';
 
 /** Whether the container is between two volume keys: its data is readable only to what knows both. */
 export const isReencrypting = (header: LuksDump): boolean =>
@@ -13,4 +18,46 @@ export const refuseReencrypting = (header: LuksDump, name: string): void => {
     got: 'one whose reencryption is unfinished',
     hint: `wait for it, or finish it with \`reelvault volume reencrypt resume ${name}\``,
   });
+};
+
+/**
+ * cryptsetup cannot tell whether a file is mapped somewhere; the caller has made sure that it is not. It holds the piece in work in memory: up to
+ * a gigabyte by its own choice, 40 MB with pieces of 16 MiB, which are no slower (docs/decisions/032-reencryption.md).
+ */
+const offline = ['reencrypt', '--force-offline-reencrypt', ...['--hotzone-size', '16M'], '--key-file', '-'];
+
+/**
+ * Writes the new volume key and the state of the reencryption into the header; no data is touched yet. Only `slot`, which `key` opens, is
+ * carried over (under another number): the keys of the others are not known here, and their slots go at the end.
+ */
+export const beginReencryption = async (
+  cryptsetup: Cryptsetup,
+  file: string,
+  key: Buffer,
+  { slot, pbkdf }: { readonly slot: number; readonly pbkdf: Pbkdf },
+): Promise<void> => {
+  // Checksums of the piece in work tell after a crash which of its sectors were written: half the writes of a journal.
+  const options = ['--init-only', '--resilience', 'checksum', '--key-slot', String(slot), ...pbkdfArgs('luks2', pbkdf)];
+  await cryptsetup.withKey([...offline, ...options, file], checkKey(key), { file, slot });
+};
+
+/**
+ * Mends the piece that was being written when a reencryption was killed, by its checksums: a resume refuses a container that needs it.
+ * Nothing where nothing is torn; may be killed and run again itself.
+ */
+export const recoverReencryption = async (cryptsetup: Cryptsetup, file: string, key: Buffer): Promise<void> => {
+  await cryptsetup.withKey(['repair', '--key-file', '-', file], checkKey(key), { file });
+};
+
+/**
+ * Goes on with a reencryption in a process of its own that outlives this one: a restart of the service in the middle of hours of work must
+ * not stop it. `output` gets a line of JSON every two seconds, and what goes wrong.
+ */
+export const continueReencryption = async (
+  file: string,
+  key: Buffer,
+  { output, env }: { readonly output: string; readonly env: Readonly<Record<string, string>> },
+): Promise<void> => {
+  const options = ['--batch-mode', '--resume-only', '--progress-json', '--progress-frequency', '2'];
+  await spawnBackground('cryptsetup', [...offline, ...options, file], { input: checkKey(key), output, env });
 };

@@ -51,6 +51,8 @@ export class Layout {
   /** Mount points of leases: `<volume>/<consumer>/`. */
   readonly leases: string;
   readonly blocks: string;
+  /** What running reencryptions say. */
+  readonly reencryptions: string;
   readonly #datapath: Datapath;
 
   private constructor(datapath: Datapath, runtime: string, headerCopies: string) {
@@ -65,6 +67,7 @@ export class Layout {
     this.mounts = roots.length === 1 ? path.join(first, 'mount') : last;
     this.leases = path.join(last, reservedName);
     this.blocks = path.join(runtime, 'block');
+    this.reencryptions = path.join(runtime, 'reencrypt');
   }
 
   /**
@@ -105,6 +108,7 @@ export class Layout {
       [this.mounts, 0o755],
       [this.leases, 0o755],
       [this.blocks, 0o700],
+      [this.reencryptions, 0o700],
     ] as const) {
       const made = await mkdir(directory, { recursive: true, mode });
       if (made !== undefined) await chmod(directory, mode); // the umask does not decide this

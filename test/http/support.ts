@@ -17,6 +17,7 @@ import type { VolumeHeadersPart } from '../../src/http/volume-headers.ts';
 import type { VolumeKeysPart } from '../../src/http/volume-keys.ts';
 import type { VolumeLeasesPart } from '../../src/http/volume-leases.ts';
 import type { VolumeLockPart } from '../../src/http/volume-lock.ts';
+import type { ReencryptPart } from '../../src/http/volume-reencrypt.ts';
 import type { CreateOptions, VolumesPart, VolumeView } from '../../src/http/volumes.ts';
 
 export const password = 'marked-password-7461';
@@ -177,6 +178,17 @@ export const standIn = async (
       return recoveryKey;
     },
   };
+  const reencryption: ReencryptPart = {
+    status: async () => ({ state: 'none', progress: null, problem: null }),
+    begin: async (name, options, current) => {
+      note('reencrypt', name, options, current);
+      return { state: 'running', progress: null, problem: null };
+    },
+    resume: async (name, current) => {
+      note('reencrypt resume', name, undefined, current);
+      return { state: 'running', progress: null, problem: null };
+    },
+  };
   const recoveryKey = Buffer.from('marked-recovery-key');
   const stream = (name: string): StreamView => ({
     name,
@@ -240,6 +252,7 @@ export const standIn = async (
     volumeDestroy,
     keys,
     growth,
+    reencryption,
     streams,
     audit: { trail: changes.trail ?? trail, peerOf: () => ({ uid: 0, pid: 4712 }) },
     events: { bus, heartbeatMs: 20, maxBytes: 64 * 1024 },

@@ -78,6 +78,22 @@ test('bodies that do not fit are refused before anything is done', async () => {
   }
 });
 
+test('reencrypt: under way is 202, other keys only with consent', async () => {
+  const url = '/../reencrypt';
+  const begun = await post(url, 'phrase');
+  assert.deepEqual([begun.statusCode, begun.json().state], [202, 'running']);
+  assert.deepEqual(seen.calls, [
+    { call: 'reencrypt', name: 'main', options: { dropOtherKeys: false }, secret: 'phrase' },
+  ]);
+  await zeroed();
+  await post(`${url}?dropOtherKeys=true`);
+  assert.deepEqual(seen.calls, [{ call: 'reencrypt', name: 'main', options: { dropOtherKeys: true } }]);
+  assert.equal((await post(`${url}/resume`, 'phrase')).statusCode, 202);
+  assert.deepEqual(seen.calls, [{ call: 'reencrypt resume', name: 'main', secret: 'phrase' }]);
+  const found = await app.inject({ method: 'GET', url: '/api/v1/volumes/main/reencrypt', headers: signedIn });
+  assert.deepEqual(found.json(), { state: 'none', progress: null, problem: null });
+});
+
 test('only the admin', async () => {
   for (const [method, path] of [
     ['GET', ''],

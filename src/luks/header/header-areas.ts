@@ -40,7 +40,11 @@ const layout2 = (copyBytes: number, metadata: Luks2Metadata, size: number): Head
     const from = BigInt(area.offset);
     return { what: `keyslot ${slot}`, start: from, end: from + BigInt(area.size) };
   });
-  const segments = Object.entries(metadata.segments).map(([number, { offset, size: bytes }]): Area => {
+  // During a reencryption there are two more, which say how all of it was and will be, and lie over the real ones.
+  const real = Object.entries(metadata.segments).filter(
+    ([, { flags = [] }]) => !flags.some((flag) => flag.startsWith('backup-')),
+  );
+  const segments = real.map(([number, { offset, size: bytes }]): Area => {
     const from = BigInt(offset);
     return { what: `segment ${number}`, start: from, end: bytes === 'dynamic' ? from + 512n : from + BigInt(bytes) };
   });

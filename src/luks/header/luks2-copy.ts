@@ -25,6 +25,7 @@ const metadataSchema = Type.Object({
       size: Type.Union([long, Type.Literal('dynamic')]),
       encryption: Type.Optional(Type.String()),
       sector_size: Type.Optional(Type.Number()),
+      flags: Type.Optional(Type.Array(Type.String())),
     }),
   ),
   digests: named(

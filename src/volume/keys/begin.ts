@@ -12,9 +12,12 @@ import { containerAt } from '../look.ts';
 import { finishRename } from '../unfinished.ts';
 import { forgetRemoved } from './kinds.ts';
 
-export interface Begun {
+export interface Located {
   readonly paths: VolumePaths;
   readonly container: ContainerFile;
+}
+
+export interface Begun extends Located {
   readonly header: LuksDump;
 }
 
@@ -24,11 +27,11 @@ export const settle = async (context: VolumeContext, container: ContainerFile): 
   if (!(await isBackedUp(context, container))) await renewHeaderBackup(context, container);
 };
 
-/** Throws `not-found`, `volume-identity`, `reencryption-unfinished`, and what a damaged header throws. */
-export const look = async (
+/** Throws `not-found`, `not-luks`, `volume-identity`. */
+export const locate = async (
   context: VolumeContext,
   { name, container: at, uuid }: Pick<Requests['keys-list'], 'name' | 'container' | 'uuid'>,
-): Promise<Begun> => {
+): Promise<Located> => {
   const paths = context.layout.paths(name, at);
   await finishRename(paths);
   const container = await containerAt(context, paths.container);
@@ -39,10 +42,16 @@ export const look = async (
       hint: 'the file was replaced; put the right one back',
     });
   }
-  return { paths, container, header: await context.luks.dump(container.path) };
+  return { paths, container };
 };
 
-/** As `look`, for changes. */
+/** As `locate`, with the header. Throws what a damaged one throws. */
+export const look = async (context: VolumeContext, request: Parameters<typeof locate>[1]): Promise<Begun> => {
+  const located = await locate(context, request);
+  return { ...located, header: await context.luks.dump(located.container.path) };
+};
+
+/** As `look`, for changes. Throws `reencryption-unfinished`. */
 export const begin = async (context: VolumeContext, request: Parameters<typeof look>[1]): Promise<Begun> => {
   const begun = await look(context, request);
   refuseReencrypting(begun.header, request.name);

@@ -6,7 +6,7 @@ import { exists } from '../directories.ts';
 import { renewHeaderBackup } from '../headers/backup.ts';
 import { readKeyFile } from '../key-file.ts';
 import { shred } from '../shred.ts';
-import { type Begun, begin, slotOpenedBy, withCurrent } from './begin.ts';
+import { type Begun, begin, type Located, slotOpenedBy, withCurrent } from './begin.ts';
 import { kindOf } from './kinds.ts';
 import { dropSlot } from './slot.ts';
 
@@ -56,7 +56,7 @@ const slotOf = async (context: VolumeContext, { container }: Begun, given: Buffe
 };
 
 /** Only one that opens nothing goes: a slot without a token may have been for anything. */
-const dropKeyFile = async (context: VolumeContext, { container, paths }: Begun): Promise<boolean> => {
+export const dropKeyFile = async (context: VolumeContext, { container, paths }: Located): Promise<boolean> => {
   if (!(await exists(paths.key))) return false;
   const key = await readKeyFile(paths.key);
   try {
