@@ -29,19 +29,29 @@ const parse = (block: Buffer, expected: Buffer): LuksHeader | undefined => {
 /**
  * Version and UUID of the container at `path`, read without a key and without cryptsetup, so cheap enough for every look at a
  * volume. Checks no checksum: whoever opens the container does. Falls back to the second header where the first is lost.
- * Throws `not-luks`.
+ * Throws `not-luks`, and `luks-damaged` where there is a LUKS magic over something else.
  */
 export const readLuksHeader = async (path: string): Promise<LuksHeader> => {
   const file = await open(path, 'r');
+  let bearsMagic = false;
   try {
     const block = Buffer.alloc(512);
     for (const offset of [0, ...secondaryOffsets]) {
       const { bytesRead } = await file.read(block, 0, block.length, offset);
-      const header = bytesRead === block.length ? parse(block, offset === 0 ? magic : secondaryMagic) : undefined;
+      if (bytesRead !== block.length) continue;
+      const expected = offset === 0 ? magic : secondaryMagic;
+      bearsMagic ||= block.subarray(0, expected.length).equals(expected);
+      const header = parse(block, expected);
       if (header !== undefined) return header;
     }
   } finally {
     await file.close();
+  }
+  if (bearsMagic) {
+    throw new ReelError('luks-damaged', {
+      expected: 'a LUKS header',
+      got: 'one of no known version or without a UUID',
+    });
   }
   throw new ReelError('not-luks', { expected: 'a LUKS header', got: 'none in this file' });
 };

@@ -35,6 +35,8 @@ type Readable = Extract<Header, { type: 'luks1' | 'luks2' }>;
 
 const sectorSizes = [512, 1024, 2048, 4096];
 const mostKeyBytes = 1024;
+/** The kernel's names, `capi:authenc(hmac(sha256),xts(aes))-random` the longest kind of them. */
+const cipherName = /^[\w:(),.-]{1,100}$/;
 
 export const uuidOf = (header: Readable): string => (header.type === 'luks1' ? header.luks1.uuid : header.current.uuid);
 
@@ -74,6 +76,9 @@ const metadata = (header: Readable): Finding[] => {
   }
   for (const [number, { encryption, sector_size: sector }] of Object.entries(segments)) {
     if (encryption?.startsWith('cipher_null')) add('null-cipher', 'luks-unsupported', 'data that is not encrypted');
+    if (encryption !== undefined && !cipherName.test(encryption)) {
+      add('areas', 'luks-damaged', `a cipher with a name of ${encryption.length} characters in segment ${number}`);
+    }
     if (sector !== undefined && !sectorSizes.includes(sector)) {
       add('areas', 'luks-damaged', `sectors of ${sector} bytes in segment ${number}`);
     }

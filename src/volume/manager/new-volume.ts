@@ -35,7 +35,7 @@ export const createRequest = (params: CreateParams, engine: EngineName): Request
 /** Where the container of a new volume will lie. Throws `already-exists` for files that are no volume of this service. */
 export const freeContainer = async (helper: HelperClient, name: string): Promise<string> => {
   const found = await helper.call({ verb: 'inspect', name, descriptor: false }).catch((error: unknown) => {
-    if (toReelError(error).code !== 'not-luks') throw error;
+    if (!['not-luks', 'luks-damaged'].includes(toReelError(error).code)) throw error;
   });
   const { state, container } = found?.result ?? {};
   if (container !== undefined && (state === 'absent' || state === 'unfinished')) return container;
