@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { glob, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { shared, writeTable, writing } from '../volume/operations-table.ts';
 import { missingForVm, Vm } from './vm.ts';
 
 const missing = await missingForVm();
@@ -32,7 +33,7 @@ for (const file of files.sort((one, other) => one.localeCompare(other))) {
     assert.ok(vm !== undefined);
     // On the shared folder, so that a suite that hangs shows how far it came.
     const { exitCode } = await vm.run(
-      `cd '${root}' && REELVAULT_TEST_EMULATED=1 NODE_COMPILE_CACHE=/scratch/node PATH="$PWD/node_modules/.bin:$PATH" \
+      `cd '${root}' && REELVAULT_TEST_EMULATED=1 ${writing ? 'REELVAULT_WRITE_OPERATIONS=1 ' : ''}NODE_COMPILE_CACHE=/scratch/node PATH="$PWD/node_modules/.bin:$PATH" \
         node --test --test-reporter=tap --test-name-pattern='kernel engine' '${file}' >/exchange/tap 2>&1`,
       { timeoutMs: minutes * 60_000 },
     );
@@ -41,6 +42,8 @@ for (const file of files.sort((one, other) => one.localeCompare(other))) {
     const count = (what: string): number => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(tap)?.[1]);
     assert.equal(count('fail') + count('skipped') + count('cancelled') + count('todo'), 0, tap.slice(-8000));
     assert.ok(count('pass') >= 1, `expected the suite to run, got none of it\n${tap.slice(-8000)}`);
+    if (writing && file.endsWith('/operations.test.ts'))
+      await writeTable('kernel', await readFile(path.join(vm.exchange, path.basename(shared)), 'utf8'));
     t.diagnostic(`${count('pass')} tests in ${Math.round((Date.now() - started) / 1000)} s`);
   });
 }
