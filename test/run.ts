@@ -36,7 +36,7 @@ const vmPassed = new Set<string>();
 const stream = run({
   files,
   concurrency: Number(values.concurrency),
-  timeout: 60 * 60_000,
+  timeout: 120 * 60_000,
   ...(values.only === undefined ? {} : { testNamePatterns: values.only }),
 });
 stream.on('test:pass', (event) => {

@@ -9,7 +9,7 @@ import { missingForVm, Vm } from './vm.ts';
 const missing = await missingForVm();
 const root = path.resolve(import.meta.dirname, '../..');
 /** For one file, on a loaded machine. */
-const minutes = 15;
+const minutes = 25;
 const options = { skip: missing === undefined ? false : `needs ${missing}`, timeout: (minutes + 3) * 60_000 };
 
 const files: string[] = [];
