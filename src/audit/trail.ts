@@ -80,6 +80,11 @@ export class AuditTrail {
     });
   }
 
+  /** Number of the newest entry on disk; 0 before the first. */
+  get entries(): number {
+    return this.#last.sequence;
+  }
+
   newest(limit: number): Promise<AuditEntry[]> {
     return newestEntries(this.#params.directory, limit);
   }

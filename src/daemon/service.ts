@@ -27,6 +27,7 @@ import { VolumeReencryption } from '../volume/manager/reencryption.ts';
 import { beginAudit, peerOfRequest } from './audit-part.ts';
 import { closingPart } from './closing-part.ts';
 import { streamEvents, volumeEvents } from './event-sources.ts';
+import { metricsPart } from './metrics-part.ts';
 import { partsHealth } from './parts-health.ts';
 import { streamsPart } from './streams-part.ts';
 
@@ -96,6 +97,12 @@ export class Service {
     await this.#recorder.start();
     await beginAudit(this.#audit, this.#events, log);
     streamEvents(this.#recorder, this.#events);
+    const metrics = metricsPart({
+      volumes: this.#volumes,
+      recorder: this.#recorder,
+      audit: this.#audit,
+      events: this.#events,
+    });
     this.#volumes.use(volumeEvents(this.#events));
     const leases = new VolumeLeases({ manager: this.#volumes, helper: this.#helper, log, now });
     this.#volumes.use(leases.hooks());
@@ -141,6 +148,7 @@ export class Service {
         recorder: this.#recorder,
         confinement: this.#params.confinement,
       }),
+      metrics,
       ingest: ingestPlugin({ recorder: this.#recorder, idleMs: settings.ingestIdleMs }),
       playback: playbackPlugin({ source: this.#recorder, liveSegments, liveLingerMs: 3 * settings.segmentMs, now }),
       local,

@@ -11,6 +11,7 @@ import { limitBodyTime } from './body-deadline.ts';
 import { errorSchema, handleErrors, refuseBadUrl } from './error-handler.ts';
 import { type EventsPart, eventRoutes } from './events.ts';
 import { healthRoutes, type PartsHealth } from './health.ts';
+import { type MetricsPart, metricsRoutes } from './metrics.ts';
 import { type StreamsPart, streamRoutes } from './streams.ts';
 import { type VolumeDestroyPart, volumeDestroyRoutes } from './volume-destroy.ts';
 import { type VolumeGrowPart, volumeGrowRoutes } from './volume-grow.ts';
@@ -37,6 +38,7 @@ export interface AppParams {
   readonly events: EventsPart;
   readonly audit: AuditPart;
   readonly health: PartsHealth;
+  readonly metrics: MetricsPart;
   readonly ingest: FastifyPluginAsync;
   readonly playback: FastifyPluginAsync;
   /** Requests that came through the admin socket. */
@@ -117,6 +119,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     await scope.register(healthRoutes, { health: params.health });
   };
   await app.register(api, { prefix: apiPrefix });
+  await app.register(metricsRoutes, { metrics: params.metrics });
   await app.register(withAccess('publish', params.ingest));
   await app.register(withAccess('open', params.playback));
   await app.ready();

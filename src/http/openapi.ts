@@ -37,6 +37,7 @@ export const describeApi = async (): Promise<string> => {
     audit: { trail: { record: absent, newest: absent, verify: absent }, peerOf: () => ({}) },
     events: { bus: new EventBus({ now, log: pino({ level: 'silent' }) }) },
     health: absent,
+    metrics: () => ({ volumes: [], streams: [], auditEntries: 0, eventListeners: 0 }),
     ingest: noRoutes,
     playback: noRoutes,
     local: new WeakSet(),

@@ -65,6 +65,11 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.#volumes.names;
   }
 
+  /** The streams that somebody publishes now. */
+  get recording(): string[] {
+    return [...this.#places.keys()];
+  }
+
   /** How the native writer writes on this machine. */
   get backend(): string {
     return this.#writer.backend;

@@ -10,6 +10,7 @@ import { ReelError } from '../../src/errors.ts';
 import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
 import type { AuditPart } from '../../src/http/audit.ts';
+import type { MetricsPart } from '../../src/http/metrics.ts';
 import type { DeletedStream, StreamView } from '../../src/http/streams.ts';
 import type { VolumeDestroyPart } from '../../src/http/volume-destroy.ts';
 import type { VolumeGrowPart } from '../../src/http/volume-grow.ts';
@@ -61,6 +62,7 @@ export const standIn = async (
     volumes?: Partial<VolumesPart>;
     closing?: Partial<VolumeLockPart>;
     attempts?: number;
+    metrics?: MetricsPart;
   } = {},
 ) => {
   const seen: Seen = { calls: [], secrets: [] };
@@ -257,6 +259,7 @@ export const standIn = async (
     audit: { trail: changes.trail ?? trail, peerOf: () => ({ uid: 0, pid: 4712 }) },
     events: { bus, heartbeatMs: 20, maxBytes: 64 * 1024 },
     health: async () => ({ helper: { up: true, details: { pid: 4711 } }, writer: { up: false, details: {} } }),
+    metrics: changes.metrics ?? (() => ({ volumes: [], streams: [], auditEntries: 0, eventListeners: 0 })),
     ingest,
     playback,
     local,

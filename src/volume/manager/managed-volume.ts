@@ -5,6 +5,7 @@ import { headerBytes } from '../create/options.ts';
 import type { HeaderNote } from '../headers/prove-header.ts';
 import type { Progress } from '../progress.ts';
 import { type Failure, mayFollow, type VolumeState } from '../states.ts';
+import type { VolumeFacts } from '../watch/facts.ts';
 import type { Condition } from './conditions.ts';
 import type { VolumeRecord } from './registry.ts';
 
@@ -41,6 +42,8 @@ export interface VolumeView extends Omit<VolumeRecord, 'filesystem'> {
 export class ManagedVolume {
   record: VolumeRecord;
   conditions: readonly Condition[] = [];
+  /** What the helper saw at its last look; undefined before the first, and while it does not answer. */
+  watched: VolumeFacts | undefined;
   /** Grows with everything that is done to the volume: who looked at it before compares. */
   changes = 0;
   /** Of a grow that runs now. */

@@ -10,6 +10,7 @@ import { KeyedMutex } from '../mutex.ts';
 import { openOtherwise } from '../open-otherwise.ts';
 import type { Progress } from '../progress.ts';
 import { repeat } from '../repeat.ts';
+import type { VolumeFacts } from '../watch/facts.ts';
 import { followProgress } from './follow-progress.ts';
 import type { LockOptions, OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
@@ -128,6 +129,11 @@ export class VolumeManager {
         tell: (event) => this.tell(event),
       }),
     );
+  }
+
+  /** What the helper saw of a volume at its last look; undefined where it does not answer. */
+  watched(name: string): VolumeFacts | undefined {
+    return this.#volume(name).watched;
   }
 
   /** Tells everybody who watches. */
@@ -321,6 +327,7 @@ export class VolumeManager {
     for (const volume of quiet) {
       const { name } = volume.record;
       const facts = found.get(name);
+      volume.watched = facts;
       if (this.#mutex.busy(name) || volume.changes !== changes.get(name)) continue;
       if (volume.failure?.error.code === 'helper-unavailable') {
         await this.#mutex.run(name, () => this.#reconcile(name));

@@ -1,0 +1,44 @@
+/** The numbers of GET /metrics, from what the parts know already: nothing is asked of a disk or a mount. */
+import type { AuditTrail } from '../audit/trail.ts';
+import type { EventBus } from '../events/bus.ts';
+import type { MetricsPart } from '../http/metrics.ts';
+import type { Recorder } from '../recorder/recorder.ts';
+import type { VolumeManager } from '../volume/manager/manager.ts';
+
+export interface MetricsParams {
+  readonly volumes: VolumeManager;
+  readonly recorder: Recorder;
+  readonly audit: AuditTrail;
+  readonly events: EventBus;
+}
+
+export const metricsPart = ({ volumes, recorder, audit, events }: MetricsParams): MetricsPart => {
+  const durable = new Map<string, { segments: number; bytes: number }>();
+  recorder.on('durable', (stream, segments) => {
+    const sum = durable.get(stream) ?? { segments: 0, bytes: 0 };
+    sum.segments += segments.length;
+    for (const { length } of segments) sum.bytes += length;
+    durable.set(stream, sum);
+  });
+  return () => ({
+    volumes: volumes.list().map((view) => {
+      const facts = volumes.watched(view.name);
+      return {
+        name: view.name,
+        state: view.state,
+        conditions: view.conditions.map(({ kind }) => kind),
+        capacity: view.size,
+        allocated: facts?.host?.file?.allocated ?? null,
+        hostFree: facts?.host?.free ?? null,
+        plane: facts?.plane?.status ?? null,
+      };
+    }),
+    streams: [...new Set([...durable.keys(), ...recorder.recording])].map((stream) => ({
+      stream,
+      recording: recorder.isRecording(stream),
+      ...(durable.get(stream) ?? { segments: 0, bytes: 0 }),
+    })),
+    auditEntries: audit.entries,
+    eventListeners: events.listeners,
+  });
+};

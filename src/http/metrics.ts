@@ -1,0 +1,104 @@
+/** GET /metrics: numbers for Prometheus and what reads its text format. docs/metrics.md lists them. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Counter, Gauge, Registry } from 'prom-client';
+import Type from 'typebox';
+import { errorAnswers } from './error-handler.ts';
+
+export interface VolumeMetrics {
+  readonly name: string;
+  readonly state: string;
+  /** Kinds of the conditions that hold now. */
+  readonly conditions: readonly string[];
+  /** Bytes of the container; null where that is not known, as for everything below. */
+  readonly capacity: number | null;
+  /** Bytes that the container takes up on its filesystem, and bytes that are free there. */
+  readonly allocated: number | null;
+  readonly hostFree: number | null;
+  /** The status line of the block plane as the helper read it last; null for the kernel engine and while closed. */
+  readonly plane: Readonly<Record<string, unknown>> | null;
+}
+
+export interface MetricsFacts {
+  readonly volumes: readonly VolumeMetrics[];
+  readonly streams: readonly {
+    readonly stream: string;
+    readonly recording: boolean;
+    /** Durable since the start of the service. */
+    readonly segments: number;
+    readonly bytes: number;
+  }[];
+  /** Number of the newest entry of the audit trail. */
+  readonly auditEntries: number;
+  readonly eventListeners: number;
+}
+
+/** Must answer at once, from memory: a scrape that waits for a disk would itself be the alarm. */
+export type MetricsPart = () => MetricsFacts;
+
+const numbersOf = (value: unknown): [string, number][] =>
+  typeof value === 'object' && value !== null
+    ? Object.entries(value).filter((entry): entry is [string, number] => typeof entry[1] === 'number')
+    : [];
+
+/** Made anew for each scrape: what is gone leaves no series behind. */
+const registryOf = ({ volumes, streams, auditEntries, eventListeners }: MetricsFacts): Registry => {
+  const registers = [new Registry()];
+  const gauge = (name: string, help: string, ...labelNames: string[]) =>
+    new Gauge({ name: `reelvault_${name}`, help, labelNames, registers });
+  const counter = (name: string, help: string, ...labelNames: string[]) =>
+    new Counter({ name: `reelvault_${name}`, help, labelNames, registers });
+
+  const state = gauge('volume_state', 'the state of each volume, always 1', 'volume', 'state');
+  const inState = gauge('volumes', 'volumes by state', 'state');
+  const condition = gauge('volume_condition', 'what is not as it should be, 1 while it holds', 'volume', 'kind');
+  const capacity = gauge('volume_capacity_bytes', 'size of the container', 'volume');
+  const allocated = gauge('volume_allocated_bytes', 'what the container takes up on its filesystem', 'volume');
+  const hostFree = gauge('volume_host_available_bytes', 'free on the filesystem of the container', 'volume');
+  const requests = counter('luksblock_requests_total', 'requests and bytes that succeeded', 'volume', 'kind');
+  const errors = counter('luksblock_errors_total', 'requests that failed', 'volume', 'kind');
+  const refused = gauge('luksblock_refused', 'what the machine refused to the block plane, 1 each', 'volume', 'kind');
+  for (const volume of volumes) {
+    const labels = { volume: volume.name };
+    state.set({ ...labels, state: volume.state }, 1);
+    inState.inc({ state: volume.state });
+    for (const kind of volume.conditions) condition.set({ ...labels, kind }, 1);
+    if (volume.capacity !== null) capacity.set(labels, volume.capacity);
+    if (volume.allocated !== null) allocated.set(labels, volume.allocated);
+    if (volume.hostFree !== null) hostFree.set(labels, volume.hostFree);
+    for (const [kind, count] of numbersOf(volume.plane?.requests)) requests.inc({ ...labels, kind }, count);
+    for (const [kind, count] of numbersOf(volume.plane?.errors)) errors.inc({ ...labels, kind }, count);
+    for (const kind of Object.keys(volume.plane?.refused ?? {})) refused.set({ ...labels, kind }, 1);
+  }
+
+  const recording = gauge('streams_recording', 'streams that are recorded now');
+  const segments = counter('segments_durable_total', 'segments on disk since the start of the service', 'stream');
+  const bytes = counter('durable_bytes_total', 'bytes of those segments', 'stream');
+  for (const each of streams) {
+    if (each.recording) recording.inc();
+    segments.inc({ stream: each.stream }, each.segments);
+    bytes.inc({ stream: each.stream }, each.bytes);
+  }
+  counter('audit_entries_total', 'number of the newest entry of the audit trail').inc(auditEntries);
+  gauge('event_listeners', 'parts and clients that listen to events').set(eventListeners);
+  return registers[0] as Registry;
+};
+
+export const metricsRoutes: FastifyPluginAsyncTypebox<{ metrics: MetricsPart }> = async (app, { metrics }) => {
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        summary: 'Numbers in the Prometheus text format',
+        tags: ['health'],
+        response: { 200: Type.String({ description: 'text/plain; version=0.0.4' }), ...errorAnswers },
+      },
+    },
+    async (_request, reply) => {
+      const registry = registryOf(metrics());
+      return reply
+        .type(registry.contentType)
+        .header('cache-control', 'no-store')
+        .send(await registry.metrics());
+    },
+  );
+};

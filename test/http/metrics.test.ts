@@ -1,0 +1,88 @@
+/** GET /metrics, read back by the rules of the text format. */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { signedIn, standIn } from './support.ts';
+
+const plane = {
+  requests: { reads: 3, readBytes: 12288, writes: 2, writtenBytes: 8192, syncs: 1 },
+  errors: { reads: 0, writes: 4, syncs: 0, last: 'EIO' },
+  refused: { ioFlusher: 'EPERM' },
+};
+const unknown = { conditions: [], capacity: null, allocated: null, hostFree: null, plane: null };
+const { app } = await standIn({
+  metrics: () => ({
+    volumes: [
+      { name: 'main', state: 'open', conditions: ['host-space'], capacity: 1000, allocated: 600, hostFree: 50, plane },
+      { ...unknown, name: 'other', state: 'open' },
+      { ...unknown, name: 'third', state: 'locked' },
+    ],
+    streams: [
+      { stream: 'cam"1', recording: true, segments: 7, bytes: 7000 },
+      { stream: 'cam2', recording: false, segments: 1, bytes: 10 },
+    ],
+    auditEntries: 12,
+    eventListeners: 2,
+  }),
+});
+after(() => app.close());
+
+/** Series by name and labels as they stand there; every line must be a comment or a sample, each name with one HELP and one TYPE. */
+const parse = (text: string) => {
+  assert.ok(text.endsWith('\n'));
+  const samples = new Map<string, number>();
+  const types = new Map<string, string>();
+  for (const line of text.trimEnd().split('\n').filter(Boolean)) {
+    const type = /^# TYPE ([a-z_]+) (counter|gauge)$/.exec(line);
+    if (type !== null) {
+      assert.ok(!types.has(String(type[1])), `a second TYPE of ${type[1]}`);
+      types.set(String(type[1]), String(type[2]));
+      continue;
+    }
+    if (/^# HELP [a-z_]+ \S/.test(line)) continue;
+    const sample = /^([a-z_]+)((?:\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+\})?) (-?[0-9.e+]+)$/.exec(line);
+    assert.ok(sample !== null, `not a sample: ${line}`);
+    assert.ok(types.has(String(sample[1])), `no TYPE before ${line}`);
+    samples.set(`${sample[1]}${sample[2]}`, Number(sample[3]));
+  }
+  return { samples, types };
+};
+
+test('the numbers are there in the text format, and what is not known has no series', async () => {
+  const answer = await app.inject({ url: '/metrics', headers: signedIn });
+  assert.equal(answer.statusCode, 200);
+  assert.match(String(answer.headers['content-type']), /^text\/plain; version=0\.0\.4/);
+  const { samples, types } = parse(answer.body);
+  const wanted = {
+    'volumes{state="open"}': 2,
+    'volumes{state="locked"}': 1,
+    'volume_state{volume="third",state="locked"}': 1,
+    'volume_condition{volume="main",kind="host-space"}': 1,
+    'volume_capacity_bytes{volume="main"}': 1000,
+    'volume_allocated_bytes{volume="main"}': 600,
+    'volume_host_available_bytes{volume="main"}': 50,
+    'luksblock_requests_total{volume="main",kind="writtenBytes"}': 8192,
+    'luksblock_errors_total{volume="main",kind="writes"}': 4,
+    'luksblock_refused{volume="main",kind="ioFlusher"}': 1,
+    streams_recording: 1,
+    'segments_durable_total{stream="cam\\"1"}': 7,
+    'durable_bytes_total{stream="cam2"}': 10,
+    audit_entries_total: 12,
+    event_listeners: 2,
+  };
+  for (const [name, value] of Object.entries(wanted)) assert.equal(samples.get(`reelvault_${name}`), value, name);
+  assert.equal(types.get('reelvault_durable_bytes_total'), 'counter');
+  assert.equal(types.get('reelvault_volume_capacity_bytes'), 'gauge');
+  assert.equal(samples.has('reelvault_volume_capacity_bytes{volume="other"}'), false);
+});
+
+test('a second scrape does not add to the first', async () => {
+  const [first, second] = [
+    await app.inject({ url: '/metrics', headers: signedIn }),
+    await app.inject({ url: '/metrics', headers: signedIn }),
+  ];
+  assert.equal(first.body, second.body);
+});
+
+test('it is for the admin', async () => {
+  assert.equal((await app.inject({ url: '/metrics' })).statusCode, 401);
+});
