@@ -1,8 +1,12 @@
-/** Every suite of test/volume with the kernel engine: the same files that run here with the userspace engine, on a kernel that has dm-crypt. */
+/**
+ * Suites of test/volume with the kernel engine: the same files that run here with the userspace engine, on a kernel that has dm-crypt.
+ * Those of the contract, or all with REELVAULT_VM=all (`npm run test:vm`).
+ */
 import assert from 'node:assert/strict';
 import { glob, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { vmContract } from '../skips.ts';
 import { shared, writeTable, writing } from '../volume/operations-table.ts';
 import { missingForVm, Vm } from './vm.ts';
 
@@ -16,6 +20,8 @@ const files: string[] = [];
 for await (const file of glob('test/volume/**/*.test.ts', { cwd: root }))
   if ((await readFile(path.join(root, file), 'utf8')).includes('await describeEngines(')) files.push(file);
 
+const chosen = process.env.REELVAULT_VM === 'all' ? files : files.filter((file) => vmContract.includes(file));
+
 let vm: Vm | undefined;
 before(async () => {
   if (missing === undefined) vm = await Vm.start({ scratchMiB: 8192, memoryMiB: 2048 });
@@ -23,11 +29,11 @@ before(async () => {
 after(() => vm?.close());
 
 test('there are suites to run', () => {
-  assert.ok(files.includes('test/volume/cycle.test.ts'), files.join(', '));
+  for (const file of vmContract) assert.ok(chosen.includes(file), files.join(', '));
 });
 
 // The names count: test/skips.ts looks for them when the host skips the kernel engine of a file.
-for (const file of files.sort((one, other) => one.localeCompare(other))) {
+for (const file of chosen.sort((one, other) => one.localeCompare(other))) {
   test(file, options, async (t) => {
     const started = Date.now();
     assert.ok(vm !== undefined);
