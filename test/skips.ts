@@ -10,7 +10,7 @@ export interface Skip {
 /** The file whose tests run the suites of the kernel engine on a kernel that has one; each is named after the suite's file. */
 export const vmSuites = 'test/vm/volume.test.ts';
 
-/** What every run of the whole suite takes into the virtual machine; `npm run test:vm` takes all, which emulation makes an affair of hours. */
+/** What every run of the whole suite takes into the virtual machine; `npm run test:vm` takes all, too long under emulation for every run. */
 export const vmContract: readonly string[] = ['test/volume/cycle.test.ts', 'test/volume/operations.test.ts'];
 
 /** What a machine may lack without a defect of ours, and without anything installing it. */
