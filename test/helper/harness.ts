@@ -122,11 +122,15 @@ export class Place {
       }
     }
     const quiet = { timeoutMs: 30_000, okCodes: Array.from({ length: 256 }, (_, code) => code) };
-    const mounted = (await this.leftovers()).mounts.toReversed();
-    for (const point of mounted.filter((each) => !each.includes('/run/block/'))) await run('umount', [point], quiet);
+    // A test that failed may still hold a file of the volume open itself: that mount goes when this process does.
+    for (const how of [[], ['--lazy']]) {
+      const mounted = (await this.leftovers()).mounts.toReversed().filter((each) => !each.includes('/run/block/'));
+      for (const point of mounted) await run('umount', [...how, point], quiet);
+    }
     for (const name of await mappings(this.root)) await run('cryptsetup', ['close', name], quiet);
     for (const loop of await attachedLoops()) {
-      if (loop.backingFile.includes(`${this.root}/`)) await detachLoop(loop);
+      // one that is still in use is gone with its last user
+      if (loop.backingFile.includes(`${this.root}/`)) await detachLoop(loop).catch(() => undefined);
     }
     for (const point of (await this.leftovers()).mounts.toReversed()) await run('umount', ['--lazy', point], quiet);
     for (const { pid, line } of await commandLines()) {
