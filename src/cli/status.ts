@@ -9,6 +9,16 @@ interface Health {
   readonly details: Record<string, Record<string, unknown>>;
 }
 
+/** A value of the details for people: lists by commas, what has parts in parentheses, nothing as `none`. `--json` has it exactly. */
+export const inWords = (value: unknown): string => {
+  if (value === null || value === undefined) return 'none';
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value !== 'object') return String(value);
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(inWords).join(', ');
+  const parts = Object.entries(value).map(([key, part]) => `${key} ${inWords(part)}`);
+  return parts.length === 0 ? 'none' : `(${parts.join(', ')})`;
+};
+
 export const status = (parent: Command): void => {
   parent
     .command('status')
@@ -21,8 +31,8 @@ export const status = (parent: Command): void => {
         name,
         up ? 'up' : 'down',
         Object.entries(health.details[name] ?? {})
-          .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-          .join(' '),
+          .map(([key, value]) => `${key}: ${inWords(value)}`)
+          .join('; '),
       ]);
       print(options, health, table(['PART', 'STATE', 'DETAILS'], rows));
       if (!health.ready) process.exitCode = 8;

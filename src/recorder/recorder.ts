@@ -95,7 +95,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       throw new ReelError('volume-busy', {
         expected: `no recording into the volume ${name}`,
         got: `${streams.length}: ${streams.slice(0, 5).join(', ')}`,
-        hint: 'drain the volume to end them',
+        hint: 'lock it with drain (`--drain`), which ends them with everything durable',
         details: { volume: name, streams },
       });
     await this.#letGo(name, (stream) => recordingStopped(stream));
