@@ -9,6 +9,8 @@ import { status } from './status.ts';
 import { streamDelete } from './stream-delete.ts';
 import { streamList } from './stream-list.ts';
 import { streamShow } from './stream-show.ts';
+import { volumeAutoOpen } from './volume-auto-open.ts';
+import { volumeBind } from './volume-bind.ts';
 import { volumeCreate } from './volume-create.ts';
 import { volumeDestroy } from './volume-destroy.ts';
 import { volumeGrow } from './volume-grow.ts';
@@ -21,6 +23,7 @@ import { volumeLock } from './volume-lock.ts';
 import { volumeOpen } from './volume-open.ts';
 import { volumeReencrypt } from './volume-reencrypt.ts';
 import { volumeShow } from './volume-show.ts';
+import { volumeUnbind } from './volume-unbind.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -59,6 +62,9 @@ const aboutVolumes = [
   volumeShow,
   volumeKey,
   volumeReencrypt,
+  volumeAutoOpen,
+  volumeBind,
+  volumeUnbind,
   volumeLease,
 ];
 for (const verb of [...aboutVolumes, volumeHeader, volumeDestroy]) verb(volume);

@@ -17,6 +17,8 @@ import { ingestPlugin } from '../ingest/plugin.ts';
 import { playbackPlugin } from '../playback/plugin.ts';
 import { Recorder } from '../recorder/recorder.ts';
 import { loadCertificate } from '../tls/store.ts';
+import { AutoOpen } from '../volume/manager/auto-open.ts';
+import { VolumeBindings } from '../volume/manager/bindings.ts';
 import { VolumeDestroyer } from '../volume/manager/destroyer.ts';
 import { VolumeGrowth } from '../volume/manager/growth.ts';
 import { VolumeHeaders } from '../volume/manager/headers.ts';
@@ -30,6 +32,7 @@ import { streamEvents, volumeEvents } from './event-sources.ts';
 import { metricsPart } from './metrics-part.ts';
 import { partsHealth } from './parts-health.ts';
 import { streamsPart } from './streams-part.ts';
+import { unlockPart } from './unlock-part.ts';
 
 export interface ServiceParams {
   readonly settings: Settings;
@@ -56,6 +59,7 @@ export class Service {
   readonly #reencryption: VolumeReencryption;
   readonly #events: EventBus;
   readonly #audit: AuditTrail;
+  readonly #autoOpen: AutoOpen;
   #app: FastifyInstance | undefined;
   #listeners: Listeners | undefined;
   #closing: Promise<void> | undefined;
@@ -73,6 +77,7 @@ export class Service {
       now,
       hostReserve: settings.hostReserveMiB * 1024 * 1024,
     });
+    this.#autoOpen = new AutoOpen({ manager: this.#volumes, log, now });
     this.#growth = new VolumeGrowth({ manager: this.#volumes, log });
     this.#reencryption = new VolumeReencryption({ manager: this.#volumes, log });
     this.#recorder = new Recorder({
@@ -119,10 +124,12 @@ export class Service {
       },
     });
     this.#volumes.use(this.#growth.hooks);
+    this.#volumes.use(this.#autoOpen.hooks);
     await this.#volumes.start();
     const destroyer = new VolumeDestroyer({ manager: this.#volumes, log });
     await destroyer.finishInterrupted();
     this.#reencryption.start();
+    this.#autoOpen.start();
     const local = new WeakSet<object>();
     this.#app = await buildApp({
       logger: log,
@@ -133,6 +140,7 @@ export class Service {
       leases,
       volumeHeaders: new VolumeHeaders({ manager: this.#volumes }),
       volumeDestroy: destroyer,
+      unlock: unlockPart(this.#autoOpen, new VolumeBindings({ manager: this.#volumes, helper: this.#helper })),
       keys: new VolumeKeys({ manager: this.#volumes }),
       reencryption: this.#reencryption,
       streams: streamsPart({
@@ -177,6 +185,7 @@ export class Service {
   }
 
   async #close(): Promise<void> {
+    const tried = this.#autoOpen.close();
     const listenersClosed = this.#listeners?.close();
     await this.#recorder.close();
     // After the last sessions, whose ends are told; before the listeners, which wait for the streams of events.
@@ -185,6 +194,7 @@ export class Service {
     await this.#app?.close();
     await this.#growth.close();
     await this.#reencryption.close();
+    await tried;
     await this.#volumes.close();
     await this.#audit.close();
   }

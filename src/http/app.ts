@@ -20,6 +20,7 @@ import { type VolumeKeysPart, volumeKeyRoutes } from './volume-keys.ts';
 import { type VolumeLeasesPart, volumeLeaseRoutes } from './volume-leases.ts';
 import { type VolumeLockPart, volumeLockRoutes } from './volume-lock.ts';
 import { type ReencryptPart, volumeReencryptRoutes } from './volume-reencrypt.ts';
+import { type VolumeUnlockPart, volumeUnlockRoutes } from './volume-unlock.ts';
 import { type VolumesPart, volumeRoutes, volumeSchema } from './volumes.ts';
 
 export interface AppParams {
@@ -32,6 +33,7 @@ export interface AppParams {
   readonly volumeHeaders: VolumeHeadersPart;
   readonly volumeDestroy: VolumeDestroyPart;
   readonly keys: VolumeKeysPart;
+  readonly unlock: VolumeUnlockPart;
   readonly growth: VolumeGrowPart;
   readonly reencryption: ReencryptPart;
   readonly streams: StreamsPart;
@@ -109,6 +111,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     await scope.register(volumeLockRoutes, { closing: params.closing });
     await scope.register(volumeLeaseRoutes, { leases: params.leases });
     await scope.register(volumeKeyRoutes, { keys: params.keys });
+    await scope.register(volumeUnlockRoutes, { unlock: params.unlock });
     await scope.register(volumeGrowRoutes, { growth: params.growth });
     await scope.register(volumeHeaderRoutes, { headers: params.volumeHeaders });
     await scope.register(volumeDestroyRoutes, { destroyer: params.volumeDestroy });

@@ -30,6 +30,7 @@ export const describeApi = async (): Promise<string> => {
     leases: { list: absent, add: absent, remove: absent },
     volumeHeaders: { list: absent, backUp: absent, compare: absent, check: absent, restore: absent, repair: absent },
     volumeDestroy: { destroy: absent },
+    unlock: { status: absent, set: absent, tangKeys: absent, bind: absent, unbind: absent },
     keys: { list: absent, add: absent, change: absent, remove: absent, rotate: absent, recovery: absent },
     growth: { grow: absent },
     reencryption: { status: absent, begin: absent, resume: absent },

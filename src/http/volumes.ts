@@ -59,6 +59,7 @@ export const volumeSchema = Type.Object(
     keyFile: nullable(Type.String({ description: 'path, where a key file opens it' })),
     key: Type.Enum(['passphrase', 'keyFile'], { description: 'what opens it' }),
     createdAt: Type.String(),
+    autoOpen: Type.Optional(Type.Boolean({ description: 'opens at the start without an admin' })),
     device: nullable(Type.String({ description: 'what is mounted, while it is open' })),
     directIo: nullable(Type.Boolean()),
     readOnly: nullable(Type.Boolean({ description: 'while it is open: nothing can be written into it' })),
@@ -79,7 +80,12 @@ export const volumeSchema = Type.Object(
         { description: 'what is wrong with the LUKS header, although the volume may open' },
       ),
     ),
-    failure: nullable(Type.Object({ error: Type.Any(), nextStep: Type.String() })),
+    failure: nullable(
+      Type.Object(
+        { error: Type.Any(), nextStep: Type.String() },
+        { description: 'why it is in `failed`; of a locked one, why it did not open without an admin' },
+      ),
+    ),
     conditions: Type.Array(
       Type.Object({
         kind: Type.Enum(['host-space', 'storage-stalled', 'filesystem-errors']),

@@ -19,6 +19,7 @@ import type { VolumeKeysPart } from '../../src/http/volume-keys.ts';
 import type { VolumeLeasesPart } from '../../src/http/volume-leases.ts';
 import type { VolumeLockPart } from '../../src/http/volume-lock.ts';
 import type { ReencryptPart } from '../../src/http/volume-reencrypt.ts';
+import type { VolumeUnlockPart } from '../../src/http/volume-unlock.ts';
 import type { CreateOptions, VolumesPart, VolumeView } from '../../src/http/volumes.ts';
 
 export const password = 'marked-password-7461';
@@ -156,6 +157,23 @@ export const standIn = async (
       };
     },
   };
+  const autoOpen = { autoOpen: true, held: false, last: null, retryAt: null };
+  const unlock: VolumeUnlockPart = {
+    status: async () => autoOpen,
+    set: async (name, on) => {
+      note('auto-open', name, on);
+      return { ...autoOpen, autoOpen: on };
+    },
+    tangKeys: async (url) => ({ url, thumbprints: ['A'.repeat(43)] }),
+    bind: async (name, to, current) => {
+      note('bind', name, to, current);
+      return { slot: 1, added: true, binding: to.pin };
+    },
+    unbind: async (name, slot, current) => {
+      note('unbind', name, slot, current);
+      return { slot, keyFileRemoved: false };
+    },
+  };
   const keys: VolumeKeysPart = {
     list: async () => ({ type: 'luks2', reencrypting: false, keys: [] }),
     add: async (name, key, current) => {
@@ -253,6 +271,7 @@ export const standIn = async (
     volumeHeaders,
     volumeDestroy,
     keys,
+    unlock,
     growth,
     reencryption,
     streams,

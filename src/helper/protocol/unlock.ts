@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { Attempt, Way } from '../../volume/unlock/way.ts';
 import type { KeyRemoved } from './keys.ts';
 import { byKey, container, engine, key, minute, name, none, strict } from './parts.ts';
-import type { OpenedReport } from './volume.ts';
+import { attachOptions, type OpenedReport } from './volume.ts';
 
 const uuid = Type.Optional(Type.String({ maxLength: 40 }));
 const url = Type.String({ maxLength: 2048 });
@@ -15,7 +15,16 @@ const withCurrent = ({ current }: { readonly current: 'passphrase' | 'keyFile' }
 export const unlockVerbs = {
   /** Idempotent. Key file, systemd credential, bindings: the first that opens. The answer carries the descriptor of the mounted root. */
   unlock: {
-    schema: Type.Object({ verb: Type.Literal('unlock'), ...about, engine }, strict),
+    schema: Type.Object(
+      {
+        verb: Type.Literal('unlock'),
+        ...about,
+        engine,
+        size: Type.Optional(Type.Integer({ minimum: 0 })),
+        ...attachOptions,
+      },
+      strict,
+    ),
     secrets: none,
     timeoutMs: 150 * minute,
   },

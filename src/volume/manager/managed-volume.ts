@@ -32,7 +32,7 @@ export interface VolumeView extends Omit<VolumeRecord, 'filesystem'> {
   readonly sparse: boolean | null;
   /** What the helper is doing to it, while that takes longer. */
   readonly progress: Progress | null;
-  /** Why the volume is in `failed` or `absent`, and what to do. */
+  /** Why the volume is in `failed` or `absent`, or could not be opened without an admin, and what to do. */
   readonly failure: Failure | null;
   /** What is not as it should be although the volume is open. */
   readonly conditions: Condition[];

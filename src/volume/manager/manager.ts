@@ -4,7 +4,8 @@ import type { Logger } from 'pino';
 import { defaultSettings } from '../../config/settings.ts';
 import { ReelError, toReelError } from '../../errors.ts';
 import type { HelperClient } from '../../helper/client.ts';
-import type { VolumeReport } from '../../helper/protocol/volume.ts';
+import type { Unlocked } from '../../helper/protocol/unlock.ts';
+import type { OpenedReport, VolumeReport } from '../../helper/protocol/volume.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { KeyedMutex } from '../mutex.ts';
 import { openOtherwise } from '../open-otherwise.ts';
@@ -35,6 +36,17 @@ export interface VolumeManagerParams {
 export interface OpenOptions {
   readonly readOnly?: boolean;
 }
+
+/** What a request to open says of the volume, as its record knows it. */
+const attachment = ({ record }: ManagedVolume): Omit<Requests['unlock'], 'verb'> => {
+  const { name, container, engine, uuid, size, performance, discard } = record;
+  return {
+    ...{ name, container, engine },
+    ...(uuid === null ? {} : { uuid, size }),
+    ...(performance === undefined ? {} : { performance }),
+    ...(discard === undefined ? {} : { discard }),
+  };
+};
 
 /** The volumes of this service: what they are, what state they are in, and the way into those that are open. */
 export class VolumeManager {
@@ -104,6 +116,17 @@ export class VolumeManager {
   /** Idempotent. The caller zeroes `passphrase`. With `readOnly` nothing is written, and nothing can be recorded into it. */
   open(name: string, passphrase?: Buffer, { readOnly = false }: OpenOptions = {}): Promise<VolumeView> {
     return this.#mutex.run(name, () => this.#open(this.#volume(name), passphrase, readOnly));
+  }
+
+  /**
+   * Opens a locked volume by the ways that the helper finds; undefined when it is not locked any more, or `wanted` says no by the time it is
+   * its turn. Throws `auto-open-failed`.
+   */
+  openUnattended(name: string, wanted: () => boolean): Promise<Unlocked | undefined> {
+    return this.#mutex.run(name, async () => {
+      const volume = this.#volumes.get(name);
+      return volume?.state === 'locked' && wanted() ? this.#openUnattended(volume) : undefined;
+    });
   }
 
   /** Idempotent. Throws `volume-busy` with `details.streams`, `.leases` or `.holders`; then the volume stays open. */
@@ -190,7 +213,7 @@ export class VolumeManager {
   }
 
   async #open(volume: ManagedVolume, passphrase: Buffer | undefined, readOnly: boolean): Promise<VolumeView> {
-    const { name, container, engine, uuid, performance, discard } = volume.record;
+    const { name } = volume.record;
     if (volume.state === 'open' && volume.readOnly === readOnly) return volume.view();
     if (volume.state === 'open') throw openOtherwise(name, readOnly);
     if (volume.record.key === 'passphrase' && passphrase === undefined) {
@@ -198,34 +221,40 @@ export class VolumeManager {
     }
     // One with a key file may have passphrases and a recovery key beside it.
     const key = passphrase === undefined ? 'keyFile' : 'passphrase';
+    const request = { verb: 'open', ...attachment(volume), key, readOnly } as const;
+    const secrets = passphrase === undefined ? [] : [passphrase];
+    await this.#bringUp(volume, () => this.#params.helper.call(request, ...secrets));
+    return volume.view();
+  }
+
+  async #openUnattended(volume: ManagedVolume): Promise<Unlocked> {
+    const request = { verb: 'unlock', ...attachment(volume) } as const;
+    return this.#bringUp(volume, () => this.#params.helper.call(request), { shown: true });
+  }
+
+  /** With `shown` the reason of a failure is seen at the volume, although that is locked as before: nobody waits for the answer. */
+  async #bringUp<R extends OpenedReport>(
+    volume: ManagedVolume,
+    call: () => Promise<{ readonly result: R; readonly fd: number }>,
+    { shown = false }: { readonly shown?: boolean } = {},
+  ): Promise<R> {
     await volume.release();
     const before = volume.state === 'failed' ? volume.failure : undefined;
     volume.become('opening');
+    let report: R;
     try {
-      const request: Requests['open'] = {
-        verb: 'open',
-        name,
-        container,
-        engine,
-        key,
-        readOnly,
-        ...(uuid === null ? {} : { uuid, size: volume.record.size }),
-        ...(performance === undefined ? {} : { performance }),
-        ...(discard === undefined ? {} : { discard }),
-      };
-      const { result, fd } = await this.#followed(volume, () =>
-        this.#params.helper.call(request, ...(passphrase === undefined ? [] : [passphrase])),
-      );
-      volume.become('open', { report: result, fd });
+      const { result, fd } = await this.#followed(volume, call);
+      report = result;
+      volume.become('open', { report, fd });
     } catch (thrown) {
       const error = toReelError(thrown);
       if (isLasting(error)) volume.become('failed', { failure: failureOf(error) });
       else if (before !== undefined) volume.become('failed', { failure: before });
-      else volume.become('locked');
+      else volume.become('locked', shown ? { failure: failureOf(error) } : {});
       throw error;
     }
     await this.#tellOpen(volume);
-    return volume.view();
+    return report;
   }
 
   async #lock(volume: ManagedVolume, options: LockOptions): Promise<VolumeView> {

@@ -25,6 +25,8 @@ const recordSchema = Type.Object({
       Type.Union([Type.Literal('passphrase'), Type.Literal('keyFile'), Type.Literal('recovery')]),
     ),
   ),
+  /** Opens at the start without an admin. */
+  autoOpen: Type.Optional(Type.Boolean()),
   leases: Type.Optional(Type.Array(leaseRecordSchema)),
   // Optional from here on: a list of an older version has none of these.
   filesystem: Type.Optional(Type.String()),
