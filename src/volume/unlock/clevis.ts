@@ -35,7 +35,8 @@ const call = async (
   command: readonly [string, ...string[]],
   options: { readonly input?: Buffer; readonly timeoutMs: number },
 ): Promise<Buffer> => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'reelvault-clevis-'));
+  const { TMPDIR: base = tmpdir() } = env;
+  const directory = await mkdtemp(path.join(base, 'reelvault-clevis-'));
   try {
     // Without a configuration of curl's that lies in somebody's home.
     const more = { ...env, TMPDIR: directory, CURL_HOME: directory };

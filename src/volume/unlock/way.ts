@@ -16,6 +16,6 @@ export interface Attempt {
 export interface Unattended {
   /** The directory that systemd put this service's credentials in. */
   readonly credentials?: string;
-  /** For Clevis and its children: `TPM2TOOLS_TCTI`, and in tests a `PATH`. */
+  /** For Clevis and its children: `TPM2TOOLS_TCTI`, and in tests a `PATH` and a `TMPDIR`. */
   readonly env?: Readonly<Record<string, string>>;
 }
