@@ -32,7 +32,12 @@ int main(int argc, char** argv) {
   }
   const int space = open(("/proc/" + std::to_string(pid) + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC);
   if (space < 0) return errno == ENOENT ? kNotThere : refused("the namespace");
+  // POINT is a path as the process sees it, which may have a root directory of its own; the root of the namespace would be another.
+  const int root = open(("/proc/" + std::to_string(pid) + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) return errno == ENOENT ? kNotThere : refused("the root directory");
   if (setns(space, CLONE_NEWNS) != 0) return refused("setns");
+  // A root that lies in another namespace wins nobody anything: umount2 takes mounts of the namespace entered only.
+  if (fchdir(root) != 0 || chroot(".") != 0) return refused("chroot");
   // The process may have ended and its number may be another's by now: only a mount of the device named is touched.
   // DONT_SYNC: a FUSE filesystem that hangs must not be asked.
   struct statx info {};
