@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
-import { cp, mkdir, open, readdir, rename, rm, statfs, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, open, readdir, rename, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -187,7 +187,7 @@ await describeEngines('watch', (engine) => {
 
   test('a preallocated container needs no space of the host: no pause', async (t) => {
     await manager.lock('v');
-    await run('fallocate', ['-l', String(size), container()], quick);
+    await run('fallocate', ['-l', String((await stat(container())).size), container()], quick);
     await manager.open('v');
     const filler = path.join(place.storage, 'filler');
     t.after(() => rm(filler, { force: true }));
