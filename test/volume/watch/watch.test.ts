@@ -224,40 +224,40 @@ await describeEngines('watch', (engine) => {
     }
   };
 
-  test('a block plane that is stopped and goes on before the limit: nothing is lost', async (t) => {
-    if (engine !== 'userspace') return t.skip('only the userspace engine has a block plane');
-    const pid = plane();
-    process.kill(pid, 'SIGSTOP');
-    const writing = write('y');
-    await sleep(hangMs / 3);
-    process.kill(pid, 'SIGCONT');
-    assert.equal(await writing, 'written');
-    await sleep(300);
-    assert.deepEqual([manager.get('v').state, told, await kept()], ['open', [], 'kept']);
-  });
-
-  for (const load of ['idle', 'writing'] as const)
-    test(`a block plane that hangs while ${load}: cut off, failed, nothing waits for ever, and open heals`, async (t) => {
-      if (engine !== 'userspace') return t.skip('only the userspace engine has a block plane');
+  // the kernel engine has no block plane
+  if (engine === 'userspace') {
+    test('a block plane that is stopped and goes on before the limit: nothing is lost', async () => {
       const pid = plane();
       process.kill(pid, 'SIGSTOP');
-      const writing = load === 'writing' ? write('z') : Promise.resolve('EIO');
+      const writing = write('y');
+      await sleep(hangMs / 3);
+      process.kill(pid, 'SIGCONT');
+      assert.equal(await writing, 'written');
+      await sleep(300);
+      assert.deepEqual([manager.get('v').state, told, await kept()], ['open', [], 'kept']);
+    });
+
+    for (const load of ['idle', 'writing'] as const)
+      test(`a block plane that hangs while ${load}: cut off, failed, nothing waits for ever, and open heals`, async () => {
+        const pid = plane();
+        process.kill(pid, 'SIGSTOP');
+        const writing = load === 'writing' ? write('z') : Promise.resolve('EIO');
+        await until('failed');
+        assert.equal(await writing, 'EIO');
+        assert.deepEqual([failure()?.error.code, told], ['storage-hung', ['lost storage-hung']]);
+        assert.match(failure()?.nextStep ?? '', /open the volume again/);
+        await manager.open('v');
+        assert.equal(await kept(), 'kept');
+      });
+
+    test('a block plane that dies while it writes: failed, and what was durable is there', async () => {
+      process.kill(plane(), 'SIGKILL');
       await until('failed');
-      assert.equal(await writing, 'EIO');
-      assert.deepEqual([failure()?.error.code, told], ['storage-hung', ['lost storage-hung']]);
-      assert.match(failure()?.nextStep ?? '', /open the volume again/);
+      assert.deepEqual([failure()?.error.code, told], ['block-plane-died', ['lost block-plane-died']]);
       await manager.open('v');
       assert.equal(await kept(), 'kept');
     });
-
-  test('a block plane that dies while it writes: failed, and what was durable is there', async (t) => {
-    if (engine !== 'userspace') return t.skip('only the userspace engine has a block plane');
-    process.kill(plane(), 'SIGKILL');
-    await until('failed');
-    assert.deepEqual([failure()?.error.code, told], ['block-plane-died', ['lost block-plane-died']]);
-    await manager.open('v');
-    assert.equal(await kept(), 'kept');
-  });
+  }
 
   test('nothing is left', async () => {
     await manager.lock('v').catch((error: ReelError) => assert.fail(JSON.stringify(error)));
