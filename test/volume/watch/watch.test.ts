@@ -41,7 +41,8 @@ await describeEngines('watch', (engine) => {
       onOpen: async () => void told.push('open'),
       onLost: async (_, error) => void told.push(`lost ${error.code}`),
       onPause: async (_, reason) => void told.push(reason === undefined ? 'resumed' : `paused ${reason.code}`),
-      onEvent: (event) => events.push(event),
+      // how far an open is depends on how long it takes
+      onEvent: (event) => event.type !== 'volume.progress' && events.push(event),
     });
     await made.start();
     return made;
