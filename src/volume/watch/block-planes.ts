@@ -5,6 +5,7 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { run } from '../../exec/run.ts';
+import { abortFuse } from '../engine/fuse-abort.ts';
 import { type Mount, mountAt } from '../mountinfo.ts';
 import { repeat } from '../repeat.ts';
 import {
@@ -54,7 +55,8 @@ interface Plane {
   abortedAfterMs: number | null;
 }
 
-const umountMs = 5_000;
+/** A question outlives the abort that answers it. */
+const askMarginMs = 5_000;
 
 /** Undefined when it has ended. */
 const processOf = ({ pid, directory }: Plane): ProcessFacts | undefined => {
@@ -158,7 +160,7 @@ export class BlockPlanes {
     plane.asked = 'waiting';
     plane.lastAskedAt = now;
     const file = path.join(plane.directory, 'status');
-    void run('cat', [file], { timeoutMs: this.#params.hangMs + umountMs })
+    void run('cat', [file], { timeoutMs: this.#params.hangMs + askMarginMs })
       .then(({ stdout }) => {
         plane.status = JSON.parse(stdout.toString()) as Readonly<Record<string, unknown>>;
       })
@@ -171,17 +173,13 @@ export class BlockPlanes {
       });
   }
 
-  /**
-   * To kill is enough for a process that was stopped. One that waits for its own disk inside the kernel survives that, and keeps the
-   * connection: a forced unmount aborts it (MNT_FORCE) and fails afterwards, because the loop device keeps the mount.
-   */
+  /** To kill is enough for a process that was stopped. One that waits for its own disk inside the kernel survives that, and keeps the connection. */
   async #abort(plane: Plane): Promise<void> {
     const { directory, pid, stalledMs } = plane;
     plane.abortedAfterMs = Math.round(stalledMs);
     this.#params.log.error({ directory, pid, stalledMs }, 'a block plane hangs: cutting it off');
     if (pid !== undefined && processOf(plane) !== undefined) process.kill(pid, 'SIGKILL');
-    const args = ['--force', '--internal-only', '--no-canonicalize', directory];
-    await run('umount', args, { timeoutMs: umountMs, okCodes: [0, 1, 16, 32] }).catch((err: unknown) => {
+    await abortFuse(directory).catch((err: unknown) => {
       this.#params.log.error({ err, directory }, 'the connection of a block plane could not be aborted');
     });
   }
