@@ -171,10 +171,13 @@ await describeEngines('volume manager', (engine) => {
       ['v', 'phrase'],
     );
     await manager.close();
+    // It must not stay: it would adopt what the next test opens, and hold it.
+    const next = await start();
     assert.deepEqual(
-      (await start()).list().map(({ name }) => name),
+      next.list().map(({ name }) => name),
       ['v', 'phrase'],
     );
+    await next.close();
   });
 
   test('a container that is gone (absent) or another one (failed), with a next step; put back, it opens', async () => {
