@@ -7,19 +7,9 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReelError } from '../../src/errors.ts';
 import { createRequest, describeEngines, type Helper, openRequest, Place, shorter } from '../helper/harness.ts';
+import { beforeName } from './create-steps.ts';
 
 const none = { loops: [], mounts: [], processes: [] };
-const beforeName = [
-  'checked',
-  'key',
-  'allocated',
-  'formatted',
-  'attached',
-  'filesystem',
-  'mounted',
-  'identity',
-  'backup',
-];
 const afterName = ['half-named', 'named', 'flushed', 'unmounted', 'detached'];
 
 await describeEngines('crashes', (engine) => {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { followProgress } from '../../src/volume/manager/follow-progress.ts';
 import type { Progress } from '../../src/volume/progress.ts';
 import { createRequest, describeEngines, type Helper, Place } from '../helper/harness.ts';
+import { beforeName } from './create-steps.ts';
 
 await describeEngines('progress', (engine) => {
   let place: Place;
@@ -37,22 +38,11 @@ await describeEngines('progress', (engine) => {
     }
     await call;
     assert.equal(await ask('v'), null);
-    const order = [
-      'checked',
-      'key',
-      'allocated',
-      'formatted',
-      'attached',
-      'filesystem',
-      'mounted',
-      'identity',
-      'backup',
-    ];
-    const known = steps.filter((step) => order.includes(step));
+    const known = steps.filter((step) => beforeName.includes(step));
     assert.ok(known.length >= 3, steps.join(' '));
     assert.deepEqual(
       known,
-      known.toSorted((one, other) => order.indexOf(one) - order.indexOf(other)),
+      known.toSorted((one, other) => beforeName.indexOf(one) - beforeName.indexOf(other)),
     );
   });
 
