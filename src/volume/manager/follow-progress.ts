@@ -1,6 +1,8 @@
 import type { HelperClient } from '../../helper/client.ts';
 import type { Progress } from '../progress.ts';
 import { repeat } from '../repeat.ts';
+import type { VolumeEvent } from './hooks.ts';
+import type { ManagedVolume } from './managed-volume.ts';
 
 export interface FollowProgress {
   readonly helper: HelperClient;
@@ -28,4 +30,19 @@ export const followProgress = async <T>(
     await end();
     if (last !== null) onChange(null);
   }
+};
+
+/** Tells how far a long call of the helper about a volume is, in the volume's view and as events. */
+export const tellProgress = <T>(
+  { volume, helper, tell }: { volume: ManagedVolume; helper: HelperClient; tell: (event: VolumeEvent) => void },
+  work: () => Promise<T>,
+): Promise<T> => {
+  const { name } = volume.record;
+  const onChange = (progress: Progress | null): void => {
+    const known = volume.running;
+    volume.running = progress;
+    if (progress === null || progress.step === known?.step) return;
+    tell({ type: 'volume.progress', volume: name, ...progress });
+  };
+  return followProgress({ helper, name, onChange }, work);
 };

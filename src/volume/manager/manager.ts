@@ -3,20 +3,20 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { defaultSettings } from '../../config/settings.ts';
 import { ReelError, toReelError } from '../../errors.ts';
-import type { HelperClient } from '../../helper/client.ts';
+import type { HelperClient, Reply } from '../../helper/client.ts';
 import type { Unlocked } from '../../helper/protocol/unlock.ts';
-import type { OpenedReport, VolumeReport } from '../../helper/protocol/volume.ts';
-import type { Requests } from '../../helper/protocol.ts';
+import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import { KeyedMutex } from '../mutex.ts';
 import { openOtherwise } from '../open-otherwise.ts';
-import type { Progress } from '../progress.ts';
 import { repeat } from '../repeat.ts';
 import type { VolumeFacts } from '../watch/facts.ts';
-import { followProgress } from './follow-progress.ts';
+import { attachment, bringUp } from './bring-up.ts';
+import { tellProgress } from './follow-progress.ts';
 import type { LockOptions, OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
+import { Listeners, openedOf } from './listeners.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
-import { type CreateParams, chooseEngine, createRequest, freeContainer } from './new-volume.ts';
-import { failureOf, isLasting, problemOf } from './next-step.ts';
+import { type CreateParams, chooseEngine, createRequest, freeContainer, recordOf } from './new-volume.ts';
+import { failureOf, problemOf } from './next-step.ts';
 import { type VolumeRecord, VolumeRegistry } from './registry.ts';
 import { type SlammedView, slamVolume } from './slam.ts';
 import type { Turn } from './turn.ts';
@@ -37,24 +37,13 @@ export interface OpenOptions {
   readonly readOnly?: boolean;
 }
 
-/** What a request to open says of the volume, as its record knows it. */
-const attachment = ({ record }: ManagedVolume): Omit<Requests['unlock'], 'verb'> => {
-  const { name, container, engine, uuid, size, performance, discard } = record;
-  return {
-    ...{ name, container, engine },
-    ...(uuid === null ? {} : { uuid, size }),
-    ...(performance === undefined ? {} : { performance }),
-    ...(discard === undefined ? {} : { discard }),
-  };
-};
-
 /** The volumes of this service: what they are, what state they are in, and the way into those that are open. */
 export class VolumeManager {
   readonly #params: VolumeManagerParams;
   readonly #registry: VolumeRegistry;
   readonly #volumes = new Map<string, ManagedVolume>();
   readonly #mutex = new KeyedMutex();
-  readonly #hooks: VolumeHooks[] = [];
+  readonly #listeners: Listeners;
   readonly #watchman: VolumeWatch;
   #endWatch: () => Promise<void> = async () => {};
 
@@ -62,11 +51,12 @@ export class VolumeManager {
     this.#params = params;
     this.#registry = new VolumeRegistry(path.join(params.stateDirectory, 'volumes.json'));
     const { helper, log, now, hostReserve = defaultSettings.hostReserveMiB * 1024 * 1024 } = params;
+    this.#listeners = new Listeners({ log });
     const manager = {
       lose: (volume: ManagedVolume, error: ReelError) => this.#lose(volume, error),
       reconcile: (volume: ManagedVolume) => this.#reconcile(volume.record.name),
       pause: ({ record: { name } }: ManagedVolume, reason: ReelError | undefined) =>
-        this.#eachHook(name, (hooks) => hooks.onPause?.(name, reason)),
+        this.#listeners.paused(name, reason),
       tell: (event: VolumeEvent) => this.tell(event),
     };
     this.#watchman = new VolumeWatch({ helper, log, now, limits: { reserve: hostReserve }, manager });
@@ -74,7 +64,7 @@ export class VolumeManager {
 
   /** Before `start`, so that nobody misses the volumes that are adopted. */
   use(hooks: VolumeHooks): void {
-    this.#hooks.push(hooks);
+    this.#listeners.add(hooks);
   }
 
   /** Loads the list and adopts what is open. A helper that does not answer is no reason not to start: the watch goes on asking. */
@@ -102,7 +92,7 @@ export class VolumeManager {
 
   /** The way into an open volume. Throws `not-found`, `volume-state`. */
   opened(name: string): OpenVolume {
-    return this.#opened(this.#volume(name));
+    return openedOf(this.#volume(name));
   }
 
   async adoptAll(): Promise<void> {
@@ -137,7 +127,7 @@ export class VolumeManager {
   /** Locks a volume by force; see `slam.ts`. `deadlineMs` lies between SIGTERM and SIGKILL. Idempotent. */
   slam(name: string, { deadlineMs }: { readonly deadlineMs: number }): Promise<SlammedView> {
     const { log } = this.#params;
-    return this.exclusive(name, (turn) => slamVolume({ turn, hooks: this.#hooks, deadlineMs, log }));
+    return this.exclusive(name, (turn) => slamVolume({ turn, hooks: this.#listeners.all, deadlineMs, log }));
   }
 
   /** Runs `work` while nobody else changes the volume. Throws `not-found`. */
@@ -161,7 +151,7 @@ export class VolumeManager {
 
   /** Tells everybody who watches. */
   tell(event: VolumeEvent): void {
-    for (const hooks of this.#hooks) hooks.onEvent?.(event);
+    this.#listeners.tell(event);
   }
 
   async #create(params: CreateParams): Promise<VolumeView> {
@@ -178,13 +168,7 @@ export class VolumeManager {
     const request = createRequest(params, engine);
     const createdAt = new Date(now()).toISOString();
     const container = await freeContainer(helper, name);
-    const { type, size, key, label, performance, discard } = request;
-    const record: VolumeRecord = {
-      ...{ name, container, uuid: null, cipher: null, type, size, engine, key, createdAt },
-      ...(label === undefined ? {} : { label }),
-      ...(performance === undefined ? {} : { performance }),
-      ...(discard === undefined ? {} : { discard }),
-    };
+    const record = recordOf(request, container, createdAt);
     const volume = this.#add(record);
     volume.become('creating');
     try {
@@ -208,7 +192,7 @@ export class VolumeManager {
       }
       throw thrown;
     }
-    if (volume.state === 'open') await this.#tellOpen(volume);
+    if (volume.state === 'open') await this.#listeners.opened(volume);
     return volume.view();
   }
 
@@ -223,38 +207,17 @@ export class VolumeManager {
     const key = passphrase === undefined ? 'keyFile' : 'passphrase';
     const request = { verb: 'open', ...attachment(volume), key, readOnly } as const;
     const secrets = passphrase === undefined ? [] : [passphrase];
-    await this.#bringUp(volume, () => this.#params.helper.call(request, ...secrets));
+    await bringUp(volume, () => this.#followed(volume, () => this.#params.helper.call(request, ...secrets)));
+    await this.#listeners.opened(volume);
     return volume.view();
   }
 
   async #openUnattended(volume: ManagedVolume): Promise<Unlocked> {
     const request = { verb: 'unlock', ...attachment(volume) } as const;
-    return this.#bringUp(volume, () => this.#params.helper.call(request), { shown: true });
-  }
-
-  /** With `shown` the reason of a failure is seen at the volume, although that is locked as before: nobody waits for the answer. */
-  async #bringUp<R extends OpenedReport>(
-    volume: ManagedVolume,
-    call: () => Promise<{ readonly result: R; readonly fd: number }>,
-    { shown = false }: { readonly shown?: boolean } = {},
-  ): Promise<R> {
-    await volume.release();
-    const before = volume.state === 'failed' ? volume.failure : undefined;
-    volume.become('opening');
-    let report: R;
-    try {
-      const { result, fd } = await this.#followed(volume, call);
-      report = result;
-      volume.become('open', { report, fd });
-    } catch (thrown) {
-      const error = toReelError(thrown);
-      if (isLasting(error)) volume.become('failed', { failure: failureOf(error) });
-      else if (before !== undefined) volume.become('failed', { failure: before });
-      else volume.become('locked', shown ? { failure: failureOf(error) } : {});
-      throw error;
-    }
-    await this.#tellOpen(volume);
-    return report;
+    const call = (): Promise<Reply<'unlock'>> => this.#followed(volume, () => this.#params.helper.call(request));
+    const unlocked = await bringUp(volume, call, { shown: true });
+    await this.#listeners.opened(volume);
+    return unlocked;
   }
 
   async #lock(volume: ManagedVolume, options: LockOptions): Promise<VolumeView> {
@@ -262,11 +225,11 @@ export class VolumeManager {
     if (volume.state === 'open') {
       if (options.drain) volume.become('draining');
       try {
-        for (const hooks of this.#hooks) await hooks.beforeLock?.(name, options);
+        await this.#listeners.beforeLock(name, options);
       } catch (error) {
         volume.become('open');
         // Those asked before the one that refused have let go already.
-        await this.#tellOpen(volume);
+        await this.#listeners.opened(volume);
         throw error;
       }
     }
@@ -288,16 +251,8 @@ export class VolumeManager {
     return volume.view();
   }
 
-  /** Tells how far a long call of the helper is, in the view and as events. */
   #followed<T>(volume: ManagedVolume, work: () => Promise<T>): Promise<T> {
-    const { name } = volume.record;
-    const onChange = (progress: Progress | null): void => {
-      const known = volume.running;
-      volume.running = progress;
-      if (progress === null || progress.step === known?.step) return;
-      this.tell({ type: 'volume.progress', volume: name, ...progress });
-    };
-    return followProgress({ helper: this.#params.helper, name, onChange }, work);
+    return tellProgress({ volume, helper: this.#params.helper, tell: (event) => this.tell(event) }, work);
   }
 
   /** Takes over what the helper finds. Never throws: what is wrong is the volume's state. */
@@ -346,7 +301,7 @@ export class VolumeManager {
     await volume.release();
     volume.become('open', { report, fd });
     this.#params.log.info({ volume: name }, 'volume adopted');
-    await this.#tellOpen(volume);
+    await this.#listeners.opened(volume);
   }
 
   async #watch(): Promise<void> {
@@ -370,29 +325,8 @@ export class VolumeManager {
     const { name } = volume.record;
     this.#params.log.error({ volume: name, err: error }, 'an open volume was lost');
     volume.become('failed', { failure: failureOf(error) });
-    await this.#eachHook(name, (hooks) => hooks.onLost?.(name, error));
+    await this.#listeners.lost(name, error);
     await volume.release();
-  }
-
-  #tellOpen(volume: ManagedVolume): Promise<void> {
-    const opened = this.#opened(volume);
-    return this.#eachHook(opened.name, (hooks) => hooks.onOpen?.(opened));
-  }
-
-  /** One listener that fails must not keep the others from hearing. */
-  async #eachHook(volume: string, tell: (hooks: VolumeHooks) => Promise<void> | undefined): Promise<void> {
-    for (const hooks of this.#hooks) {
-      try {
-        await tell(hooks);
-      } catch (thrown) {
-        this.#params.log.error({ volume, err: toReelError(thrown) }, 'a part could not follow a change of a volume');
-      }
-    }
-  }
-
-  #opened(volume: ManagedVolume): OpenVolume {
-    const { name, uuid } = volume.record;
-    return { name, uuid: uuid ?? '', readOnly: volume.readOnly, jail: volume.jail };
   }
 
   #volume(name: string): ManagedVolume {
@@ -402,9 +336,7 @@ export class VolumeManager {
   }
 
   #add(record: VolumeRecord): ManagedVolume {
-    const volume = new ManagedVolume(record, (view) => {
-      for (const hooks of this.#hooks) hooks.onState?.(view);
-    });
+    const volume = new ManagedVolume(record, (view) => this.#listeners.state(view));
     this.#volumes.set(record.name, volume);
     return volume;
   }

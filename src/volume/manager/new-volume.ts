@@ -4,6 +4,7 @@ import { sizeUnit } from '../../helper/protocol/volume.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { headerBytes } from '../create/options.ts';
 import type { EngineName } from '../states.ts';
+import type { VolumeRecord } from './registry.ts';
 
 /** What may be said of a new volume; docs/volumes.md says what each means. */
 export type CreateChoices = Pick<
@@ -30,6 +31,17 @@ export const createRequest = (params: CreateParams, engine: EngineName): Request
   const container = Math.ceil(size / sizeUnit) * sizeUnit + headerBytes[type];
   const key = passphrase === undefined ? 'keyFile' : 'passphrase';
   return { verb: 'create', name, size: container, engine, type, key, open, ...choices };
+};
+
+/** What is remembered of a volume while it is made. */
+export const recordOf = (request: Requests['create'], container: string, createdAt: string): VolumeRecord => {
+  const { name, type, size, engine, key, label, performance, discard } = request;
+  return {
+    ...{ name, container, uuid: null, cipher: null, type, size, engine, key, createdAt },
+    ...(label === undefined ? {} : { label }),
+    ...(performance === undefined ? {} : { performance }),
+    ...(discard === undefined ? {} : { discard }),
+  };
 };
 
 /** Where the container of a new volume will lie. Throws `already-exists` for files that are no volume of this service. */
