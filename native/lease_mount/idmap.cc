@@ -16,6 +16,13 @@ bool writeMap(const std::string& file, unsigned from, unsigned to) {
   return map && write(map.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
 }
 
+// The kernel makes no user namespace for a process in a chroot (user_namespaces(7), EPERM), and a service may live in one. Joining
+// the mount namespace that one is in already sets the root back to that namespace's (setns(2)). Where even that is refused, unshare tells.
+void leaveChroot() {
+  const UniqueFd own(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+  if (own) setns(own.get(), CLONE_NEWNS);
+}
+
 }  // namespace
 
 UniqueFd mapOwner(Owner onDisk, Owner shown) {
@@ -31,6 +38,7 @@ UniqueFd mapOwner(Owner onDisk, Owner shown) {
   if (child < 0) return UniqueFd();
   if (child == 0) {
     endWrite.reset();
+    leaveChroot();
     char byte = static_cast<char>(unshare(CLONE_NEWUSER) == 0 ? 0 : errno);
     if (write(ready[1], &byte, 1) != 1) _exit(1);
     _exit(read(end[0], &byte, 1) == 0 ? 0 : 1);
