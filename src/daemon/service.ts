@@ -133,6 +133,7 @@ export class Service {
     const local = new WeakSet<object>();
     this.#app = await buildApp({
       logger: log,
+      now,
       auth,
       tickets: new TicketOffice({ now }),
       volumes: this.#volumesPart(),

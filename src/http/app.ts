@@ -25,6 +25,8 @@ import { type VolumesPart, volumeRoutes, volumeSchema } from './volumes.ts';
 
 export interface AppParams {
   readonly logger: FastifyBaseLogger;
+  /** Unix milliseconds. */
+  readonly now: () => number;
   readonly auth: BasicAuth;
   readonly tickets: TicketOffice;
   readonly volumes: VolumesPart;
@@ -82,7 +84,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
   app.addSchema(errorSchema);
   guard(app, { auth: params.auth, tickets: params.tickets, isLocal: (request) => params.local.has(request.raw) });
   limitBodyTime(app);
-  auditSignIns(app, params.audit, Date.now);
+  auditSignIns(app, params.audit, params.now);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
   });

@@ -23,6 +23,7 @@ export const describeApi = async (): Promise<string> => {
   const account = { version: 1 as const, user: 'admin', password: await hashPassword('none') };
   const app = await buildApp({
     logger: pino({ level: 'silent' }),
+    now,
     auth: new BasicAuth({ account, now }),
     tickets: new TicketOffice({ now }),
     volumes: { list: absent, get: absent, create: absent, open: absent },

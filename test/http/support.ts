@@ -63,6 +63,7 @@ export const standIn = async (
     volumes?: Partial<VolumesPart>;
     closing?: Partial<VolumeLockPart>;
     attempts?: number;
+    now?: () => number;
     metrics?: MetricsPart;
   } = {},
 ) => {
@@ -254,6 +255,7 @@ export const standIn = async (
   const lines: string[] = [];
   const local = new WeakSet<object>();
   const app = await buildApp({
+    now: changes.now ?? Date.now,
     logger: pino(
       { level: 'trace' },
       new Writable({
