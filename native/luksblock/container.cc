@@ -1,6 +1,7 @@
 #include "luksblock/container.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -27,7 +28,9 @@ Container::Container(const std::string& path, bool readOnly) : isReadOnly(readOn
   file = UniqueFd(open(path.c_str(), (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK));
   if (!file) throw Refusal(Code::io, "a readable container " + path, describeErrno("open", errno));
   if (fstat(file.get(), &info) != 0) throw Refusal(Code::io, "a readable container " + path, describeErrno("fstat", errno));
-  if (!S_ISREG(info.st_mode)) throw Refusal(Code::io, "a regular file as the container", path);
+  if (!S_ISREG(info.st_mode) && !isDevice()) throw Refusal(Code::io, "a regular file or a block device as the container", path);
+  if (isDevice()) claim(path);
+  if (const int error = currentSize(openedSize)) throw Refusal(Code::io, "a container with a size", describeErrno("size", error));
   struct flock whole {};
   whole.l_type = static_cast<short>(readOnly ? F_RDLCK : F_WRLCK);
   whole.l_whence = SEEK_SET;
@@ -39,7 +42,20 @@ Container::Container(const std::string& path, bool readOnly) : isReadOnly(readOn
   refuseLoops();
 }
 
+// By the very node that was looked at. The kernel gives one exclusive opener to a block device: dm-crypt, a mount and swap are such, too.
+void Container::claim(const std::string& path) {
+  const std::string same = "/proc/self/fd/" + std::to_string(file.get());
+  UniqueFd exclusive(open(same.c_str(), (isReadOnly ? O_RDONLY : O_RDWR) | O_EXCL | O_CLOEXEC | O_NONBLOCK));
+  if (!exclusive && errno == EBUSY) throw Refusal(Code::inUse, "a block device that nothing uses", path + " in use");
+  if (!exclusive) throw Refusal(Code::io, "a block device that can be opened", describeErrno("open", errno));
+  file = std::move(exclusive);
+  int onlyReads = 0;
+  if (!isReadOnly && ioctl(file.get(), BLKROGET, &onlyReads) == 0 && onlyReads != 0)
+    throw Refusal(Code::io, "a block device that takes writes", path + " is read-only");
+}
+
 int Container::currentSize(uint64_t& bytes) const {
+  if (isDevice()) return ioctl(file.get(), BLKGETSIZE64, &bytes) == 0 ? 0 : errno;
   struct stat now;
   if (fstat(file.get(), &now) != 0) return errno;
   bytes = static_cast<uint64_t>(now.st_size);

@@ -9,8 +9,9 @@
 namespace reelvault::luksblock {
 
 /**
- * The container file, open and held: an OFD lock over the whole file for as long as the object lives (write lock, or read
- * lock for read-only), so two block planes never write one container. flock() is left free: libcryptsetup takes it, blocking,
+ * The container, a file or a block device, open and held: an OFD lock over all of it for as long as the object lives (write lock, or read
+ * lock for read-only), so two block planes never write one container. A block device can have several nodes, each with locks of its own, so
+ * it is opened exclusively (O_EXCL), read-only or not. flock() is left free: libcryptsetup takes it, blocking,
  * for every header operation, and these must work while the volume is open.
  */
 class Container {
@@ -20,16 +21,19 @@ class Container {
 
   int fd() const { return file.get(); }
   /** Bytes when it was opened. */
-  uint64_t size() const { return static_cast<uint64_t>(info.st_size); }
+  uint64_t size() const { return openedSize; }
+  bool isDevice() const { return S_ISBLK(info.st_mode); }
   /** Bytes now. 0 or an errno. */
   int currentSize(uint64_t& bytes) const;
   bool readOnly() const { return isReadOnly; }
 
  private:
+  void claim(const std::string& path);
   void refuseLoops() const;
 
   UniqueFd file;
   struct stat info {};
+  uint64_t openedSize = 0;
   bool isReadOnly;
 };
 

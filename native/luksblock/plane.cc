@@ -1,7 +1,9 @@
 #include "luksblock/plane.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/stat.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -14,8 +16,10 @@
 namespace reelvault::luksblock {
 namespace {
 
-// The unit of direct I/O on this file: what statx says, else the file system's block size.
+// The unit of direct I/O on this container: the sectors of a block device; for a file what statx says, else the file system's block size.
 uint32_t directUnit(int fd) {
+  int sector = 0;
+  if (ioctl(fd, BLKSSZGET, &sector) == 0 && sector > 0) return static_cast<uint32_t>(sector);
   struct statx info {};
 #ifdef STATX_DIOALIGN
   if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN | STATX_BASIC_STATS, &info) == 0 && (info.stx_mask & STATX_DIOALIGN) != 0)
