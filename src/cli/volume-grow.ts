@@ -6,15 +6,19 @@ import type { VolumeView } from '../http/volumes.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { formatBytes, print } from './output.ts';
 
+/** What it has, or is on its way to. */
+const netSizeOf = ({ growing, netSize }: VolumeView): number => growing?.to ?? netSize;
+
 export const volumeGrow = (parent: Command): void => {
   parent
     .command('grow <name>')
     .description('make a volume larger, while it is recorded into or locked')
-    .requiredOption('--size <size>', 'new size of the container, such as 20G, or how much more, such as +5G')
+    .requiredOption('--size <size>', 'new net size, such as 20G, or how much more, such as +5G')
     .addHelpText(
       'after',
       `
-No key is needed and nothing stops. The same size again finishes a grow that was interrupted. A volume never shrinks.
+The size is net, as that of a new volume: the LUKS header comes on top. No key is needed and nothing stops. The same size again finishes
+a grow that was interrupted. A volume never shrinks.
 
 Examples:
   reelvault volume grow main --size 750G
@@ -26,7 +30,7 @@ Examples:
       const url = `/volumes/${encodeURIComponent(name)}`;
       const more = options.size.startsWith('+');
       const wanted = parseSize(more ? options.size.slice(1) : options.size);
-      const size = more ? (await client.get<VolumeView>(url)).size + wanted : wanted;
+      const size = more ? netSizeOf(await client.get<VolumeView>(url)) + wanted : wanted;
       const answer = await client.post<GrownView>(`${url}/grow?size=${size}`);
       const { volume, grown } = answer;
       const waits =

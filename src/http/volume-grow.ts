@@ -1,15 +1,16 @@
-/** POST /api/v1/volumes/:name/grow: a larger container, in use or locked. */
+/** POST /api/v1/volumes/:name/grow: a larger volume, in use or locked. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type, { type Static } from 'typebox';
 import { volumeNamePattern } from '../config/settings.ts';
+import { parseSize, sizePattern } from '../config/size.ts';
 import { errorAnswers } from './error-handler.ts';
 import type { VolumeView } from './volumes.ts';
 
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 const grown = Type.Object({
-  from: Type.Integer({ description: 'bytes of the container before' }),
-  to: Type.Integer({ description: 'bytes of the container now' }),
+  from: Type.Integer({ description: 'net bytes before' }),
+  to: Type.Integer({ description: 'net bytes now' }),
   filesystem: Type.Enum(['grown', 'at-open'], {
     description: 'at-open: the container is larger, the filesystem in it gets larger when the volume is opened next',
   }),
@@ -22,10 +23,13 @@ export interface GrownView {
   readonly grown: Static<typeof grown>;
 }
 
-/** What the routes need of whoever grows volumes. */
+/** What the routes need of whoever grows volumes. `size` is net. */
 export interface VolumeGrowPart {
   grow(name: string, size: number): Promise<GrownView>;
 }
+
+const newSize =
+  'net, as for a new volume: bytes of the decrypted device, or 750G, 1.5TiB; the container is larger by its header';
 
 export const volumeGrowRoutes: FastifyPluginAsyncTypebox<{ growth: VolumeGrowPart }> = async (app, { growth }) => {
   const answer = Type.Object({ volume: Type.Unsafe<VolumeView>(Type.Ref('Volume')), grown });
@@ -39,12 +43,12 @@ export const volumeGrowRoutes: FastifyPluginAsyncTypebox<{ growth: VolumeGrowPar
         tags: ['volumes'],
         params: Type.Object({ name: Type.String({ pattern: volumeNamePattern }) }),
         querystring: Type.Object(
-          { size: Type.Integer({ minimum: 1, description: 'bytes of the container, in whole units of 4096' }) },
+          { size: Type.String({ pattern: sizePattern, description: newSize }) },
           { additionalProperties: false },
         ),
         response: { 200: answer, ...errorAnswers },
       },
     },
-    (request) => growth.grow(request.params.name, request.query.size),
+    (request) => growth.grow(request.params.name, parseSize(request.query.size)),
   );
 };

@@ -69,9 +69,9 @@ export const volumeSchema = Type.Object(
         {
           from: Type.Integer(),
           to: Type.Integer(),
-          allocated: nullable(Type.Integer({ description: 'bytes of storage it holds, while the grow runs' })),
+          allocated: nullable(Type.Integer({ description: 'of them, those that have storage, while the grow runs' })),
         },
-        { description: 'a grow that runs, or that the next open finishes; bytes of the container' },
+        { description: 'a grow that runs, or that the next open finishes; net bytes' },
       ),
     ),
     header: nullable(

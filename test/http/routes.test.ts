@@ -101,13 +101,15 @@ test('leases: defaults, and what is refused before anything is asked', async () 
   assert.equal(seen.calls.length, 2);
 });
 
-test('volumes: grow hands on the size, and answers with the volume and what grew', async () => {
+test('volumes: grow hands on the size, with a unit or in bytes, and answers with the volume and what grew', async () => {
   seen.calls.length = 0;
   const grown = await ask('POST', '/api/v1/volumes/main/grow?size=2147483648');
   assert.equal(grown.statusCode, 200, grown.body);
   assert.deepEqual(seen.calls, [{ call: 'grow', name: 'main', options: { size: 2147483648 } }]);
   const { volume, grown: what } = grown.json();
   assert.deepEqual([volume.size, volume.growing, what.to, what.filesystem], [2147483648, null, 2147483648, 'grown']);
+  await ask('POST', '/api/v1/volumes/main/grow?size=2GiB');
+  assert.deepEqual(seen.calls[1], seen.calls[0]);
 });
 
 test('volumes: sizes with units, and every choice of a new volume', async () => {
@@ -147,7 +149,7 @@ const refused: [
   ['an unknown option', 'PUT', '/api/v1/volumes/x?size=1073741824&passphrase=abc', {}, 400, 'invalid-argument'],
   ['an unknown option of lock', 'POST', '/api/v1/volumes/x/lock?force=true', {}, 400, 'invalid-argument'],
   ['no new size', 'POST', '/api/v1/volumes/x/grow', {}, 400, 'invalid-argument'],
-  ['a new size with a unit', 'POST', '/api/v1/volumes/x/grow?size=5G', {}, 400, 'invalid-argument'],
+  ['how much more', 'POST', '/api/v1/volumes/x/grow?size=%2B5G', {}, 400, 'invalid-argument'],
   ['an empty passphrase', 'POST', '/api/v1/volumes/x/open', secretBody(''), 400, 'invalid-argument'],
   [
     'a passphrase as JSON',

@@ -5,13 +5,18 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
+import type { ReelError } from '../../src/errors.ts';
 import { HelperClient } from '../../src/helper/client.ts';
 import { helperSocket } from '../../src/helper/start.ts';
 import { onlineRefusal } from '../../src/volume/grow/filesystem.ts';
 import { VolumeGrowth } from '../../src/volume/manager/growth.ts';
 import type { VolumeEvent } from '../../src/volume/manager/hooks.ts';
 import { VolumeManager } from '../../src/volume/manager/manager.ts';
-import { describeEngines, type Helper, Place, size } from '../helper/harness.ts';
+import { describeEngines, type Helper, Place } from '../helper/harness.ts';
+
+/** Net; the container is larger by its header. */
+const size = 64 * 2 ** 20;
+const header = 16 * 2 ** 20;
 
 /** Where the machine lets nobody grow a mounted ext4, the filesystem waits for the next open. */
 const online = (await onlineRefusal('ext4')) === undefined;
@@ -70,8 +75,7 @@ await describeEngines('growing by the manager', (engine) => {
 
   test('an open volume grows, stays open, and record, view and event say so', async () => {
     const { manager, growth } = await start();
-    // the net size that makes a container of `size`
-    await manager.create({ name: 'v', size: size - 16 * 1024 * 1024, engine, open: true });
+    await manager.create({ name: 'v', size, engine, open: true });
     await manager.opened('v').jail.writeFileAtomic('dvr/x', Buffer.from('kept'));
     const seen = new Set<string>();
     const call = growth.grow('v', 4 * size);
@@ -81,17 +85,22 @@ await describeEngines('growing by the manager', (engine) => {
     }
     const answer = await call;
     assert.deepEqual([...seen], [`open ${size} ${4 * size}`]);
-    assert.deepEqual([answer.grown.from, answer.grown.to, answer.volume.size], [size, 4 * size, 4 * size]);
+    assert.deepEqual([answer.grown.from, answer.grown.to, answer.volume.netSize], [size, 4 * size, 4 * size]);
+    assert.equal(answer.volume.size, 4 * size + header);
     assert.equal(answer.grown.filesystem, online ? 'grown' : 'at-open');
     assert.equal(answer.volume.state, 'open');
-    assert.equal(await recorded('v'), 4 * size);
+    assert.equal(await recorded('v'), 4 * size + header);
     await settled(manager, 'v');
     assert.equal((await manager.opened('v').jail.readFile('dvr/x')).toString(), 'kept');
     const events = grown('v');
-    assert.equal(events.at(-1)?.filesystem, 'grown');
+    assert.deepEqual([events.at(-1)?.filesystem, events.at(-1)?.to], ['grown', 4 * size]);
     await growth.grow('v', 4 * size);
     assert.equal(grown('v').length, events.length, 'nothing was grown by the second call');
-    await assert.rejects(growth.grow('v', size), { code: 'invalid-argument' });
+    await assert.rejects(growth.grow('v', 4 * size - 4096), (error: ReelError) => {
+      assert.equal(error.code, 'invalid-argument');
+      assert.match(error.message, /at least 268435456 bytes net, the size it has, got 268431360 bytes net/);
+      return true;
+    });
     await assert.rejects(growth.grow('w', size), { code: 'not-found' });
     assert.equal(manager.get('v').growing, null);
     await manager.lock('v');
@@ -123,10 +132,10 @@ await describeEngines('growing by the manager', (engine) => {
     const { manager } = await start();
     await settled(manager, 'v');
     assert.equal(manager.get('v').state, 'open');
-    assert.equal(manager.get('v').size, 6 * size);
+    assert.equal(manager.get('v').netSize, 6 * size);
     await manager.lock('v');
     await end();
-    assert.equal(await recorded('v'), 6 * size);
+    assert.equal(await recorded('v'), 6 * size + header);
     assert.deepEqual(
       events.filter(({ type }) => type === 'volume.grow.failed'),
       [],

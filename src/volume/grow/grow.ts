@@ -30,7 +30,7 @@ export const growVolume = async (context: VolumeContext, request: Requests['grow
   const subject = await examine(context, request);
   const { container, look, open } = subject;
   const journal = await readJournal(look.paths.growing, container.uuid);
-  refuseSmaller(to, container.size, journal?.to);
+  refuseSmaller(to, { size: container.size, journalled: journal?.to, header: subject.header.dataOffset });
   await refuseNoSpace(container.path, to);
   reached(context, 'grow-checked');
   const from = journal?.from ?? container.size;
@@ -123,18 +123,26 @@ const refuseHeader = (header: LuksDump): void => {
   });
 };
 
-const refuseSmaller = (to: number, size: number, journalled: number | undefined): void => {
+/** All of them bytes of the container; what is said of them is net, as admins count. */
+interface Sizes {
+  readonly size: number;
+  readonly journalled: number | undefined;
+  readonly header: number;
+}
+
+const refuseSmaller = (to: number, { size, journalled, header }: Sizes): void => {
+  const net = (bytes: number): string => `${bytes - header} bytes net`;
   const invalid = (expected: string, hint: string): ReelError =>
-    new ReelError('invalid-argument', { expected, got: `${to} bytes`, hint });
+    new ReelError('invalid-argument', { expected, got: net(to), hint });
   if (to < size) {
     throw invalid(
-      `at least ${size} bytes, the size it has`,
+      `at least ${net(size)}, the size it has`,
       'a volume never shrinks: what lies at its end would have to be moved while a cut at the wrong place loses all of it; make a ' +
         'smaller volume and copy the recordings',
     );
   }
   if (journalled !== undefined && to < journalled) {
-    throw invalid(`at least ${journalled} bytes, which the volume is on its way to`, 'grow it to that size first');
+    throw invalid(`at least ${net(journalled)}, which the volume is on its way to`, 'grow it to that size first');
   }
 };
 

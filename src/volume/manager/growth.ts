@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { ReelError, toReelError } from '../../errors.ts';
 import type { GrowReport } from '../../helper/protocol/grow.ts';
+import { containerBytes } from '../create/options.ts';
 import { repeat } from '../repeat.ts';
 import type { VolumeHooks } from './hooks.ts';
 import type { VolumeView } from './managed-volume.ts';
@@ -16,6 +17,7 @@ export interface VolumeGrowthParams {
 
 export interface GrownVolume {
   readonly volume: VolumeView;
+  /** As the helper tells it, but `from` and `to` are net. */
   readonly grown: GrowReport['grown'];
 }
 
@@ -40,8 +42,8 @@ export class VolumeGrowth {
   };
 
   /**
-   * Idempotent: the same size again finishes what is unfinished. The volume stays open, or locked. Throws `not-found`,
-   * `invalid-argument` for less than it has, `no-space`, `volume-state`, `luks-unsupported`.
+   * `size` is net, as `create` takes it. Idempotent: the same size again finishes what is unfinished. The volume stays open, or locked.
+   * Throws `not-found`, `invalid-argument` for less than it has, `no-space`, `volume-state`, `luks-unsupported`.
    */
   grow(name: string, size: number): Promise<GrownVolume> {
     return this.#params.manager.exclusive(name, (turn) => this.#grow(turn, size));
@@ -52,8 +54,9 @@ export class VolumeGrowth {
     await Promise.all(this.#resumed);
   }
 
-  async #grow({ volume, helper, save, reconcile, tell }: Turn, size: number): Promise<GrownVolume> {
-    const { name, container, uuid } = volume.record;
+  async #grow({ volume, helper, save, reconcile, tell }: Turn, netSize: number): Promise<GrownVolume> {
+    const { name, container, uuid, type } = volume.record;
+    const size = containerBytes(netSize, type);
     const progress = async (): Promise<void> => {
       const asked = await helper.call({ verb: 'grow-progress', volume: name, container }).catch(() => undefined);
       volume.progress = asked?.result.progress ?? volume.progress;
@@ -69,9 +72,10 @@ export class VolumeGrowth {
       else volume.become(volume.state, { report });
       volume.record = { ...volume.record, size: grown.to };
       await save();
-      if (changed) tell({ type: 'volume.grown', volume: name, ...grown });
+      const net = { ...grown, from: grown.from - volume.headerBytes, to: grown.to - volume.headerBytes };
+      if (changed) tell({ type: 'volume.grown', volume: name, ...net });
       volume.progress = null;
-      return { volume: volume.view(), grown };
+      return { volume: volume.view(), grown: net };
     } finally {
       await endProgress();
       volume.progress = null;

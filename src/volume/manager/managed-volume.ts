@@ -19,7 +19,7 @@ export interface VolumeView extends Omit<VolumeRecord, 'filesystem'> {
   readonly readOnly: boolean | null;
   readonly blockPid: number | null;
   readonly keyFile: string | null;
-  /** Bytes of the container before and after a grow that runs or is not finished, and of its storage while it runs. */
+  /** Net bytes before and after a grow that runs or is not finished, and while it runs those for which there is storage. */
   readonly growing: { readonly from: number; readonly to: number; readonly allocated: number | null } | null;
   /** What is wrong with the LUKS header of a volume that may work all the same. */
   readonly header: HeaderNote | null;
@@ -46,7 +46,7 @@ export class ManagedVolume {
   watched: VolumeFacts | undefined;
   /** Grows with everything that is done to the volume: who looked at it before compares. */
   changes = 0;
-  /** Of a grow that runs now. */
+  /** Of a grow that runs now, in bytes of the container. */
   progress: VolumeView['growing'] = null;
   /** What the helper does to it now, as far as it was asked. */
   running: Progress | null = null;
@@ -105,6 +105,18 @@ export class ManagedVolume {
     if (changed) this.#onState(this.view());
   }
 
+  /** Our own containers begin with the header that cryptsetup makes by itself. */
+  get headerBytes(): number {
+    return headerBytes[this.record.type];
+  }
+
+  #net(growing: VolumeView['growing']): VolumeView['growing'] {
+    if (growing === null) return null;
+    const { from, to, allocated } = growing;
+    const held = allocated === null ? null : Math.max(0, allocated - this.headerBytes);
+    return { from: from - this.headerBytes, to: to - this.headerBytes, allocated: held };
+  }
+
   /** Closes the way in: it pins the mount, so this comes before every lock. */
   async release(): Promise<void> {
     const jail = this.#jail;
@@ -119,7 +131,7 @@ export class ManagedVolume {
       ...this.record,
       // What lies there counts: the record follows a moment later.
       size: this.#report?.size ?? this.record.size,
-      growing: this.progress ?? (growing === null ? null : { ...growing, allocated: null }),
+      growing: this.#net(this.progress ?? (growing === null ? null : { ...growing, allocated: null })),
       state: this.#state,
       mountPoint: this.#report?.mountPoint ?? null,
       device: open?.device ?? null,
@@ -128,8 +140,7 @@ export class ManagedVolume {
       blockPid: open?.blockPid ?? null,
       keyFile: this.#report?.keyFile ?? null,
       header: this.#report?.header ?? null,
-      // our own containers begin with the header that cryptsetup makes by itself
-      netSize: open?.netSize ?? this.record.size - headerBytes[this.record.type],
+      netSize: open?.netSize ?? this.record.size - this.headerBytes,
       capacity: open?.capacity ?? null,
       available: open?.available ?? null,
       filesystem: open?.filesystem ?? this.record.filesystem ?? null,

@@ -1,8 +1,7 @@
 import { ReelError, toReelError } from '../../errors.ts';
 import type { HelperClient } from '../../helper/client.ts';
-import { sizeUnit } from '../../helper/protocol/volume.ts';
 import type { Requests } from '../../helper/protocol.ts';
-import { headerBytes } from '../create/options.ts';
+import { containerBytes } from '../create/options.ts';
 import type { EngineName } from '../states.ts';
 import type { VolumeRecord } from './registry.ts';
 
@@ -28,9 +27,8 @@ export interface CreateParams extends CreateChoices {
 /** The request for the helper. */
 export const createRequest = (params: CreateParams, engine: EngineName): Requests['create'] => {
   const { name, size, type = 'luks2', passphrase, open = false, engine: _, ...choices } = params;
-  const container = Math.ceil(size / sizeUnit) * sizeUnit + headerBytes[type];
   const key = passphrase === undefined ? 'keyFile' : 'passphrase';
-  return { verb: 'create', name, size: container, engine, type, key, open, ...choices };
+  return { verb: 'create', name, size: containerBytes(size, type), engine, type, key, open, ...choices };
 };
 
 /** What is remembered of a volume while it is made. */
