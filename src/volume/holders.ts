@@ -39,14 +39,23 @@ const mountIdIn = (fdinfo: string): number | undefined => {
   return id === undefined ? undefined : Number(id);
 };
 
-/** The mount that a link of /proc leads into. Its text would be of no use: that depends on the root directory of whoever reads it. */
-const mountIdOf = async (link: string): Promise<number | undefined> => {
+/** The fdinfo of what a link of /proc leads to. The link's text would be of no use: it depends on the root directory of whoever reads it. */
+const fdinfoOf = async (link: string): Promise<string> => {
   const handle = await open(link, O_PATH);
   try {
-    return mountIdIn(await readFile(`/proc/self/fdinfo/${handle.fd}`, 'utf8'));
+    return await readFile(`/proc/self/fdinfo/${handle.fd}`, 'utf8');
   } finally {
     await handle.close();
   }
+};
+
+const mountIdOf = async (link: string): Promise<number | undefined> => mountIdIn(await fdinfoOf(link));
+
+/** Equal for processes with the same root directory; undefined where the kernel does not tell the inode (before Linux 5.14). */
+const rootOf = async (pid: number): Promise<string | undefined> => {
+  const fdinfo = await fdinfoOf(`/proc/${pid}/root`);
+  const inode = /^ino:\s*(\d+)$/m.exec(fdinfo)?.[1];
+  return inode === undefined ? undefined : `${mountIdIn(fdinfo)}:${inode}`;
 };
 
 const within = (path: string, points: readonly string[]): boolean =>
@@ -76,11 +85,13 @@ class Scan {
     const ids = new Set<number>();
     const known = new Set<string>();
     for (const pid of pids) {
-      const [namespace, root] = await Promise.all(
-        ['ns/mnt', 'root'].map((link) => orElse(readlink(`/proc/${pid}/${link}`), `unknown ${pid}`)),
-      );
-      if (known.has(`${namespace} ${root}`)) continue;
-      known.add(`${namespace} ${root}`);
+      const [namespace, root] = await Promise.all([
+        orElse(readlink(`/proc/${pid}/ns/mnt`), undefined),
+        orElse(rootOf(pid), undefined),
+      ]);
+      const view = `${namespace ?? pid} ${root ?? pid}`;
+      if (known.has(view)) continue;
+      known.add(view);
       for (const mount of parseMountinfo(await orElse(readFile(`/proc/${pid}/mountinfo`, 'utf8'), ''))) {
         if (mount.device === this.#device && (this.#point ?? mount.point) === mount.point) ids.add(mount.id);
       }

@@ -9,7 +9,8 @@ import { run } from '../../src/exec/run.ts';
 import { findHolders, findNamespaces, findOpeners } from '../../src/volume/holders.ts';
 import { mountAt, readMounts } from '../../src/volume/mountinfo.ts';
 
-const ownNamespace = path.resolve(import.meta.dirname, '../../fixtures/launcher/own-namespace.sh');
+const project = path.resolve(import.meta.dirname, '../..');
+const ownNamespace = path.join(project, 'fixtures/launcher/own-namespace.sh');
 
 let point: string;
 let device: string;
@@ -82,6 +83,15 @@ test('a chroot that is the first of its namespace hides nobody else there', asyn
   const directories = (await findHolders(device)).filter((holder) => holder.how === 'directory');
   assert.ok(directories.some((holder) => holder.pid === jailed));
   assert.ok(directories.some((holder) => holder.command === `tail --pid=${jailed} --follow /dev/null`));
+});
+
+test('a service in a chroot finds who holds a mount there, though its namespace has processes outside of the chroot', async () => {
+  const top = await mkdtemp(path.join(point, 'chroot-'));
+  const node = path.relative(project, process.execPath);
+  const script = path.join(project, 'fixtures/holders/chroot.sh');
+  const { stdout } = await run('sh', [ownNamespace, 'sh', script, project, top, node], { timeoutMs: 60_000 });
+  const [holder, found = ''] = stdout.toString().trim().split('\n');
+  assert.deepEqual(JSON.parse(found), [[Number(holder), 'directory']]);
 });
 
 test('a process in another mount namespace shows, and so does the namespace', async () => {
