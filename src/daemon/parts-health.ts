@@ -4,6 +4,7 @@ import { toReelError } from '../errors.ts';
 import type { HelperClient } from '../helper/client.ts';
 import type { PartHealth, PartsHealth } from '../http/health.ts';
 import type { Recorder } from '../recorder/recorder.ts';
+import type { VolumeView } from '../volume/manager/managed-volume.ts';
 import type { VolumeManager } from '../volume/manager/manager.ts';
 
 export interface HealthParams {
@@ -32,16 +33,16 @@ const volumesHealth = (volumes: VolumeManager): PartHealth => {
   return { up: views.every((view) => view.state !== 'failed'), details: states };
 };
 
-/** An open volume that the recorder could not take into use refuses every publisher. */
-const recorderHealth = async (recorder: Recorder, volumes: VolumeManager): Promise<PartHealth> => {
-  const streams = await recorder.list();
-  const recording = streams.filter((stream) => stream.recording).map((stream) => stream.name);
+/** Up while every open volume is in use: one that the recorder could not take into use refuses every publisher. */
+export const recorderHealth = async (
+  recorder: Pick<Recorder, 'list' | 'attached' | 'backend'>,
+  volumes: readonly Pick<VolumeView, 'name' | 'state'>[],
+): Promise<PartHealth> => {
+  const recording = (await recorder.list()).filter((stream) => stream.recording).map((stream) => stream.name);
   const inUse = new Set(recorder.attached);
-  const notInUse = volumes.list().filter(({ name, state }) => state === 'open' && !inUse.has(name));
+  const notInUse = volumes.filter(({ name, state }) => state === 'open' && !inUse.has(name)).map(({ name }) => name);
   const details = { backend: recorder.backend, recording };
-  return notInUse.length === 0
-    ? { up: true, details }
-    : { up: false, details: { ...details, notInUse: notInUse.map(({ name }) => name) } };
+  return notInUse.length === 0 ? { up: true, details } : { up: false, details: { ...details, notInUse } };
 };
 
 export const partsHealth =
@@ -50,7 +51,7 @@ export const partsHealth =
     return {
       helper: await helperHealth(helper),
       volumes: volumesHealth(volumes),
-      recorder: await recorderHealth(recorder, volumes),
+      recorder: await recorderHealth(recorder, volumes.list()),
       confinement: {
         up:
           confinement !== undefined &&

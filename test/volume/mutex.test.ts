@@ -22,6 +22,40 @@ test('one key: in order, one at a time, also after a failure', async () => {
   assert.equal(mutex.busy('v'), false);
 });
 
+test('who comes while the second works waits for it, although the first is gone', async () => {
+  const mutex = new KeyedMutex();
+  const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const log: string[] = [];
+  const work = (name: string, until?: Promise<void>) => async (): Promise<string> => {
+    log.push(`${name} begins`);
+    await until;
+    log.push(`${name} ends`);
+    return name;
+  };
+  const first = mutex.run('v', work('first', held[0]?.promise));
+  const second = mutex.run('v', work('second', held[1]?.promise));
+  held[0]?.resolve();
+  assert.equal(await first, 'first');
+  const third = mutex.run('v', work('third'));
+  for (let turns = 0; turns < 10; turns += 1) await Promise.resolve();
+  assert.deepEqual(log, ['first begins', 'first ends', 'second begins']);
+  assert.equal(mutex.busy('v'), true);
+  held[1]?.resolve();
+  assert.deepEqual(await Promise.all([second, third]), ['second', 'third']);
+  assert.deepEqual(log.slice(3), ['second ends', 'third begins', 'third ends']);
+  assert.equal(mutex.busy('v'), false, 'a key that nobody uses is remembered');
+});
+
+test('work that throws before it awaits anything fails its caller and nobody else', async () => {
+  const mutex = new KeyedMutex();
+  const bad = mutex.run('v', () => {
+    throw new Error('at once');
+  });
+  const good = mutex.run('v', async () => 'done');
+  await assert.rejects(bad, /at once/);
+  assert.equal(await good, 'done');
+});
+
 test('different keys do not wait for each other', async () => {
   const mutex = new KeyedMutex();
   const held = Promise.withResolvers<void>();
@@ -43,4 +77,23 @@ test('idle waits for what runs', async () => {
   held.resolve();
   assert.equal(await idle, true);
   await work;
+});
+
+test('idle does not fail with what fails, and waits for the rest and for those that stand behind', async () => {
+  const mutex = new KeyedMutex();
+  const held = Promise.withResolvers<void>();
+  const log: string[] = [];
+  const bad = assert.rejects(
+    mutex.run('v', async () => {
+      throw new Error('failed');
+    }),
+  );
+  const slow = mutex.run('w', () => held.promise);
+  const behind = mutex.run('w', async () => log.push('behind'));
+  const idle = mutex.idle().then(() => log.push('idle'));
+  await bad;
+  held.resolve();
+  await idle;
+  assert.deepEqual(log, ['behind', 'idle']);
+  await Promise.all([slow, behind]);
 });
