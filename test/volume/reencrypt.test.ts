@@ -119,6 +119,9 @@ await describeEngines('reencryption', (engine) => {
       await helper.client.call(start(name));
       const pids = workersOn(volume.container);
       assert.equal(pids.length, 1);
+      const atWork = { code: 'reencryption-unfinished' };
+      await assert.rejects(helper.client.call({ verb: 'destroy', name, confirm: name }), atWork);
+      await assert.rejects(helper.client.call({ verb: 'header-restore', name, force: true }), atWork);
       while ((await ciphertext(volume)).equals(before)) await sleep(1);
       for (const pid of pids) process.kill(pid, 'SIGKILL');
       while ((await status(helper, name)).state === 'running') await sleep(5);
@@ -126,6 +129,10 @@ await describeEngines('reencryption', (engine) => {
       const refused = { code: 'reencryption-unfinished', message: /reelvault volume reencrypt resume middle/ };
       await assert.rejects(helper.client.call(openRequest(engine, { name })), refused);
       await assert.rejects(helper.client.call({ verb: 'keys-rotate', name }), refused);
+      const { client } = helper;
+      await assert.rejects(client.call({ verb: 'grow', name, size: 1024 * 1024 * 1024 }), refused);
+      await assert.rejects(client.call({ verb: 'destroy', name, confirm: name }), refused);
+      await assert.rejects(client.call({ verb: 'header-restore', name, force: true }), refused);
       assert.equal((await helper.client.call({ verb: 'keys-list', name })).result.reencrypting, true);
       assert.equal((await helper.client.call({ verb: 'reencrypt-finish', name })).result.finished, false);
       const wrong = helper.client.call({ ...resume(name), current: 'passphrase' }, bytes('wrong'));

@@ -11,6 +11,7 @@ import { findContainer, refuseOpen, type Which } from '../headers/find-container
 import { overwriteArea } from '../headers/header-area.ts';
 import type { VolumePaths } from '../layout.ts';
 import { mountAt, readMounts } from '../mountinfo.ts';
+import { refuseUnderReencryption } from '../reencrypt/refuse.ts';
 import { shred } from '../shred.ts';
 import { finishRename } from '../unfinished.ts';
 import { type Journal, readJournal, writeJournal } from './journal.ts';
@@ -89,6 +90,10 @@ const identify = async (context: VolumeContext, request: DestroyRequest) => {
   try {
     const found = await findContainer(context, request);
     await refuseOpen(context, found);
+    await refuseUnderReencryption(
+      found,
+      `where its key is lost, remove ${found.paths.container} by hand and repeat this`,
+    );
     return found;
   } catch (thrown) {
     const { code } = toReelError(thrown);

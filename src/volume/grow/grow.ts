@@ -3,6 +3,7 @@ import { ReelError } from '../../errors.ts';
 import type { GrowReport } from '../../helper/protocol/grow.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { guardOf } from '../../luks/luks.ts';
+import { refuseReencrypting } from '../../luks/reencryption.ts';
 import type { LuksDump } from '../../luks/types.ts';
 import { reached, type VolumeContext } from '../context.ts';
 import type { Attachment, ContainerFile } from '../engine/engine.ts';
@@ -95,6 +96,7 @@ const examine = async (context: VolumeContext, request: Requests['grow']): Promi
     });
   }
   const header = await context.luks.dump(container.path);
+  refuseReencrypting(header, name);
   refuseHeader(header);
   const open = isOpen ? { attachment, mount: look.mount } : null;
   return { look, container, header, open };
@@ -112,7 +114,7 @@ const refuseHeader = (header: LuksDump): void => {
     throw new ReelError('volume-state', {
       expected: 'a container that nothing is being done to',
       got: `the requirement ${requirement} in its header`,
-      hint: 'finish its reencryption first',
+      hint: 'finish first what set it',
     });
   }
   if (header.dataSize === 'dynamic') return;

@@ -5,6 +5,7 @@ import { ReelError } from '../../errors.ts';
 import { layoutOf } from '../../luks/header/header-areas.ts';
 import { reached, type VolumeContext } from '../context.ts';
 import { exists, removeFile, syncDirectory } from '../directories.ts';
+import { refuseUnderReencryption } from '../reencrypt/refuse.ts';
 import { shred } from '../shred.ts';
 import { backUpHeader } from './backup.ts';
 import { listBackups, stampOf } from './backup-files.ts';
@@ -123,6 +124,8 @@ export const restoreHeader = async (context: VolumeContext, request: RestoreRequ
   const plan = await readPlan(paths.restoring);
   const found = await findContainer(context, { ...request, uuid: request.uuid ?? plan?.backup.split('.')[0] });
   await refuseOpen(context, found);
+  // A restore that was begun is finished: the header in the container may be any mixture.
+  if (plan === undefined) await refuseUnderReencryption(found);
   // 2 the backup
   const chosen = await chooseBackup(context, found.uuid, request.backup ?? plan?.backup);
   const bytes = chosen.backup.bytes;

@@ -21,7 +21,7 @@ export const outputOf = (context: VolumeContext, uuid: string): string =>
   path.join(context.layout.reencryptions, `${uuid}.log`);
 
 /** Whether a cryptsetup is at work on this container, whoever started it. */
-export const isRunning = async ({ path: file }: ContainerFile): Promise<boolean> => {
+export const isRunning = async ({ path: file }: Pick<ContainerFile, 'path'>): Promise<boolean> => {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
   return lines.some((line) => {
