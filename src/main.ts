@@ -4,6 +4,7 @@
  */
 import pino from 'pino';
 import { loadSettings } from './config/load.ts';
+import { takeOver } from './daemon/hand-over.ts';
 import { Service } from './daemon/service.ts';
 import { toReelError } from './errors.ts';
 import { onSupervisorGone } from './exec/supervision.ts';
@@ -32,10 +33,13 @@ const run = async (): Promise<void> => {
   const settings = loadSettings(process.env);
   const log = pino({ name: 'daemon', level: settings.logLevel }, pino.destination({ fd: 2, sync: true }));
   endOnDefect(log);
+  // Before anything else reads standard input.
+  const webhook = settings.webhookUrls.length === 0 ? undefined : await takeOver(process.stdin);
   const service = new Service({
     settings,
     log,
     now: Date.now,
+    webhook,
     confinement: confinement === undefined ? undefined : (JSON.parse(confinement) as Record<string, unknown>),
   });
   const stop = (why: string): void => {

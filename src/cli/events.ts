@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { toReelError } from '../errors.ts';
 import type { ServiceEvent } from '../events/bus.ts';
 import type { AdminClient } from './client.ts';
+import { eventsTest } from './events-test.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { print } from './output.ts';
 
@@ -59,7 +60,7 @@ const hear = async (
 };
 
 export const events = (parent: Command): void => {
-  parent
+  const command = parent
     .command('events')
     .description('what happened lately in the service, oldest first')
     .option('-f, --follow', 'go on with what happens, also after a restart of the service; Ctrl-C ends')
@@ -74,6 +75,7 @@ The service keeps its newest 1000 events in memory.
 Examples:
   reelvault events
   reelvault events --follow --type 'volume.*' stream.failed
+  reelvault events test
   reelvault events --json --follow | jq 'select(.type == "volume.state")'`,
     )
     .action(async (_local: object, command: Command) => {
@@ -100,4 +102,5 @@ Examples:
         await sleep(againMs);
       }
     });
+  eventsTest(command);
 };

@@ -10,6 +10,8 @@ interface Options extends GlobalOptions {
   readonly datapath?: string;
   readonly state?: string;
   readonly listen?: string;
+  readonly webhookUrls?: string;
+  readonly webhookSecretFile?: string;
 }
 
 const inWords = (event: PartEvent): string => {
@@ -51,6 +53,8 @@ export const serve = (parent: Command): void => {
     .option('--datapath <dirs>', 'directories of containers and mount points, colon between them (REELVAULT_DATAPATH)')
     .option('--state <directory>', 'settings, account and certificate (REELVAULT_STATE)')
     .option('--listen <host:port>', 'where HTTPS listens (REELVAULT_LISTEN)')
+    .option('--webhook-urls <urls>', 'where events are posted, a space between them (REELVAULT_WEBHOOK_URLS)')
+    .option('--webhook-secret-file <file>', 'what they are signed with (REELVAULT_WEBHOOK_SECRET_FILE)')
     .addHelpText(
       'after',
       `
@@ -59,11 +63,14 @@ Without root it runs the daemon alone and uses a helper that is there already.
 
 Examples:
   reelvault serve
-  REELVAULT_DATAPATH=/srv/reels reelvault serve --listen 0.0.0.0:8443`,
+  REELVAULT_DATAPATH=/srv/reels reelvault serve --listen 0.0.0.0:8443
+  reelvault serve --webhook-urls https://alerts.example/reelvault --webhook-secret-file /etc/reelvault/webhook`,
     )
     .action(async (_local: object, command: Command) => {
-      const { datapath, state, listen, runtime, json } = command.optsWithGlobals<Options>();
-      const flags = Object.entries({ datapath, state, listen, runtime }).filter(([, value]) => value !== undefined);
+      const { datapath, state, listen, runtime, webhookUrls, webhookSecretFile, json } =
+        command.optsWithGlobals<Options>();
+      const given = { datapath, state, listen, runtime, webhookUrls, webhookSecretFile };
+      const flags = Object.entries(given).filter(([, value]) => value !== undefined);
       const settings = loadSettings(process.env, Object.fromEntries(flags));
       const say = (event: object, text: string): void => {
         process.stdout.write(json === true ? `${JSON.stringify(event)}\n` : `${text}\n`);

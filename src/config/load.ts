@@ -3,6 +3,7 @@ import path from 'node:path';
 import Value from 'typebox/value';
 import { ReelError } from '../errors.ts';
 import { defaultSettings, type SettingKey, type Settings, settingsSchema } from './settings.ts';
+import { webhookAddress } from './webhook-address.ts';
 
 /** Text as it stands in the environment or on the command line. */
 export type RawSettings = Partial<Record<string, string>>;
@@ -23,6 +24,10 @@ const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
   REELVAULT_INGEST_IDLE_MS: 'ingestIdleMs',
   REELVAULT_HANG_MS: 'hangMs',
   REELVAULT_HOST_RESERVE_MIB: 'hostReserveMiB',
+  REELVAULT_WEBHOOK_URLS: 'webhookUrls',
+  REELVAULT_WEBHOOK_SECRET_FILE: 'webhookSecretFile',
+  REELVAULT_WEBHOOK_TYPES: 'webhookTypes',
+  REELVAULT_WEBHOOK_CA_FILE: 'webhookCaFile',
   REELVAULT_LOG: 'logLevel',
 };
 
@@ -37,7 +42,9 @@ const numeric = new Set<string>([
   'hangMs',
   'hostReserveMiB',
 ] satisfies SettingKey[]);
-const paths = new Set<string>(['state', 'runtime', 'headerCopies'] satisfies SettingKey[]);
+const paths = new Set<string>(['state', 'runtime'] satisfies SettingKey[]);
+/** Nothing is a value of these. */
+const optionalPaths = new Set<string>(['headerCopies', 'webhookSecretFile', 'webhookCaFile'] satisfies SettingKey[]);
 
 const refuse = (name: string, expected: string, got: string): never => {
   throw new ReelError('config-invalid', { expected: `${expected} for ${name}`, got, details: { key: name } });
@@ -51,11 +58,22 @@ export const parseListen = (text: string, name = 'listen'): Pick<Settings, 'list
   return { listenHost: match[1] ?? match[2] ?? defaultSettings.listenHost, listenPort: port };
 };
 
+const words = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== '');
+
+/** As they stand there: whoever posts takes them apart again. A comma may be part of one. */
+const webhookUrls = (text: string, name: string): string[] => {
+  const urls = text.split(/\s+/).filter((word) => word !== '');
+  for (const url of urls) webhookAddress(url, name);
+  return urls;
+};
+
 const parseValue = (key: SettingKey | 'listen', text: string, name: string): Partial<Settings> => {
   if (key === 'listen') return parseListen(text, name);
   if (key === 'datapath') return { datapath: text.split(':').map((entry) => absolute(entry, name)) };
-  if (key === 'headerCopies' && text === '') return { headerCopies: text };
-  if (paths.has(key)) return { [key]: absolute(text, name) };
+  if (key === 'webhookUrls') return { webhookUrls: webhookUrls(text, name) };
+  if (key === 'webhookTypes') return { webhookTypes: words(text) };
+  if (optionalPaths.has(key) && text === '') return { [key]: text };
+  if (paths.has(key) || optionalPaths.has(key)) return { [key]: absolute(text, name) };
   if (!numeric.has(key)) return { [key]: text };
   return /^\d{1,15}$/.test(text) ? { [key]: Number(text) } : refuse(name, 'a whole number', JSON.stringify(text));
 };
@@ -74,13 +92,26 @@ export const checkSettings = (settings: Settings, nameOf: (key: string) => strin
     const key = wrong.instancePath.split('/')[1] ?? '';
     const unknown = (wrong.params as { additionalProperties?: string[] }).additionalProperties?.[0];
     if (unknown !== undefined) return refuse(unknown, 'a known key', 'one that is none');
-    refuse(nameOf(key), `a value that ${wrong.message}`, JSON.stringify((settings as Record<string, unknown>)[key]));
+    const value = JSON.stringify((settings as Record<string, unknown>)[key]);
+    // URLs may hold secrets.
+    refuse(nameOf(key), `a value that ${wrong.message}`, key === 'webhookUrls' ? 'others' : value);
   }
   for (const key of ['state', 'runtime'] as const) {
     const inside = settings.datapath.find((root) => `${settings[key]}/`.startsWith(root === '/' ? '/' : `${root}/`));
     if (inside !== undefined) refuse(nameOf(key), `a directory outside the datapath ${inside}`, settings[key]);
   }
+  checkWebhook(settings, nameOf);
   return settings;
+};
+
+/** Nothing is posted without a signature, and no setting of the webhook stands there in vain. */
+const checkWebhook = (settings: Settings, nameOf: (key: string) => string): void => {
+  const { webhookUrls: urls, webhookSecretFile, webhookTypes, webhookCaFile } = settings;
+  if (urls.length > 0 && webhookSecretFile === '') refuse('REELVAULT_WEBHOOK_SECRET_FILE', 'a file', 'none');
+  const given = { webhookSecretFile, webhookCaFile, webhookTypes: webhookTypes.join() };
+  const vain = Object.entries(given).find(([, value]) => value !== '');
+  if (urls.length === 0 && vain !== undefined)
+    refuse(nameOf(vain[0]), 'nothing without REELVAULT_WEBHOOK_URLS', 'a value');
 };
 
 /**
@@ -113,7 +144,8 @@ export const settingsToEnvironment = (settings: Settings): Record<string, string
   const host = settings.listenHost.includes(':') ? `[${settings.listenHost}]` : settings.listenHost;
   const value = (key: SettingKey | 'listen'): string => {
     if (key === 'listen') return `${host}:${settings.listenPort}`;
-    return key === 'datapath' ? settings.datapath.join(':') : String(settings[key]);
+    const setting = settings[key];
+    return Array.isArray(setting) ? setting.join(key === 'datapath' ? ':' : ' ') : String(setting);
   };
   return Object.fromEntries(Object.entries(variables).map(([name, key]) => [name, value(key)]));
 };

@@ -6,6 +6,9 @@ const absolutePath = (description: string) => Type.String({ pattern: '^/[^\\u000
 /** Also the name of a mount point and of a container's file, hence so few characters and no leading dot or dash. */
 export const volumeNamePattern = '^[a-z0-9][a-z0-9_-]{0,62}$';
 
+/** A type of events, or with a star all that begin so. */
+export const eventTypePattern = '^[a-z][a-z.-]{0,62}(\\*)?$';
+
 export const settingsSchema = Type.Object(
   {
     datapath: Type.Array(absolutePath('a top directory of the datapath'), {
@@ -66,6 +69,24 @@ export const settingsSchema = Type.Object(
       maximum: 1_048_576,
       description: 'recording pauses when less than this is free below a sparse container',
     }),
+    webhookUrls: Type.Array(Type.String({ maxLength: 4096 }), {
+      maxItems: 8,
+      description: 'where events are posted to; none: nowhere',
+    }),
+    webhookSecretFile: Type.String({
+      pattern: '^(/[^\\u0000]*)?$',
+      maxLength: 4096,
+      description: 'holds what the posted events are signed with; read by who starts the service',
+    }),
+    webhookTypes: Type.Array(Type.String({ pattern: eventTypePattern }), {
+      maxItems: 32,
+      description: 'types of events that are posted, with a star at the end all that begin so; none: all',
+    }),
+    webhookCaFile: Type.String({
+      pattern: '^(/[^\\u0000]*)?$',
+      maxLength: 4096,
+      description: 'certificates that receivers are trusted by, in place of those of the machine',
+    }),
     logLevel: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       description: 'least severe message of the log on standard error',
     }),
@@ -92,5 +113,9 @@ export const defaultSettings: Settings = {
   ingestIdleMs: 15_000,
   hangMs: 30_000,
   hostReserveMiB: 512,
+  webhookUrls: [],
+  webhookSecretFile: '',
+  webhookTypes: [],
+  webhookCaFile: '',
   logLevel: 'info',
 };

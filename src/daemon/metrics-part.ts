@@ -1,6 +1,7 @@
 /** The numbers of GET /metrics, from what the parts know already: nothing is asked of a disk or a mount. */
 import type { AuditTrail } from '../audit/trail.ts';
 import type { EventBus } from '../events/bus.ts';
+import type { Webhook } from '../events/webhook/webhook.ts';
 import type { MetricsPart } from '../http/metrics.ts';
 import type { Recorder } from '../recorder/recorder.ts';
 import type { VolumeManager } from '../volume/manager/manager.ts';
@@ -10,9 +11,10 @@ export interface MetricsParams {
   readonly recorder: Recorder;
   readonly audit: AuditTrail;
   readonly events: EventBus;
+  readonly webhook: Webhook | undefined;
 }
 
-export const metricsPart = ({ volumes, recorder, audit, events }: MetricsParams): MetricsPart => {
+export const metricsPart = ({ volumes, recorder, audit, events, webhook }: MetricsParams): MetricsPart => {
   const durable = new Map<string, { segments: number; bytes: number }>();
   recorder.on('durable', (stream, segments) => {
     const sum = durable.get(stream) ?? { segments: 0, bytes: 0 };
@@ -40,5 +42,6 @@ export const metricsPart = ({ volumes, recorder, audit, events }: MetricsParams)
     })),
     auditEntries: audit.entries,
     eventListeners: events.listeners,
+    webhooks: webhook?.status() ?? [],
   });
 };

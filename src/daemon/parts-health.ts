@@ -1,6 +1,7 @@
 /** How the parts of the daemon are, for GET /api/v1/health. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toReelError } from '../errors.ts';
+import type { Webhook } from '../events/webhook/webhook.ts';
 import type { HelperClient } from '../helper/client.ts';
 import type { PartHealth, PartsHealth } from '../http/health.ts';
 import type { Recorder } from '../recorder/recorder.ts';
@@ -11,6 +12,7 @@ export interface HealthParams {
   readonly helper: HelperClient;
   readonly volumes: VolumeManager;
   readonly recorder: Recorder;
+  readonly webhook: Webhook | undefined;
   /** The launcher's report, where it started this process. */
   readonly confinement: Readonly<Record<string, unknown>> | undefined;
 }
@@ -46,12 +48,14 @@ export const recorderHealth = async (
 };
 
 export const partsHealth =
-  ({ helper, volumes, recorder, confinement }: HealthParams): PartsHealth =>
+  ({ helper, volumes, recorder, webhook, confinement }: HealthParams): PartsHealth =>
   async () => {
     return {
       helper: await helperHealth(helper),
       volumes: volumesHealth(volumes),
       recorder: await recorderHealth(recorder, volumes.list()),
+      // Up also while a receiver is down: a load balancer must not take a recorder away because of that. The details tell it.
+      ...(webhook === undefined ? {} : { webhook: { up: true, details: { endpoints: webhook.status() } } }),
       confinement: {
         up:
           confinement !== undefined &&

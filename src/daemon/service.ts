@@ -9,6 +9,8 @@ import { BasicAuth } from '../auth/basic.ts';
 import { TicketOffice } from '../auth/tickets.ts';
 import type { Settings } from '../config/settings.ts';
 import { EventBus } from '../events/bus.ts';
+import type { WebhookFiles } from '../events/webhook/files.ts';
+import type { Webhook } from '../events/webhook/webhook.ts';
 import { HelperClient } from '../helper/client.ts';
 import { buildApp } from '../http/app.ts';
 import { Listeners } from '../http/listeners.ts';
@@ -33,6 +35,7 @@ import { metricsPart } from './metrics-part.ts';
 import { partsHealth } from './parts-health.ts';
 import { streamsPart } from './streams-part.ts';
 import { unlockPart } from './unlock-part.ts';
+import { makeWebhook, webhookPart } from './webhook-part.ts';
 
 export interface ServiceParams {
   readonly settings: Settings;
@@ -40,6 +43,8 @@ export interface ServiceParams {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly confinement: Readonly<Record<string, unknown>> | undefined;
+  /** Where events are posted; taken over. */
+  readonly webhook: WebhookFiles | undefined;
 }
 
 export interface Ready {
@@ -59,6 +64,7 @@ export class Service {
   readonly #reencryption: VolumeReencryption;
   readonly #events: EventBus;
   readonly #audit: AuditTrail;
+  readonly #webhook: Webhook | undefined;
   readonly #autoOpen: AutoOpen;
   #app: FastifyInstance | undefined;
   #listeners: Listeners | undefined;
@@ -68,6 +74,7 @@ export class Service {
     this.#params = params;
     const { settings, log, now } = params;
     this.#events = new EventBus({ now, log });
+    this.#webhook = makeWebhook(settings, params.webhook, { bus: this.#events, now, log });
     this.#audit = new AuditTrail({ directory: settings.state, now });
     this.#helper = new HelperClient({ socketPath: path.join(settings.runtime, 'helper.sock') });
     this.#volumes = new VolumeManager({
@@ -101,12 +108,14 @@ export class Service {
     if (certificate.made) log.info({ fingerprint: certificate.fingerprint }, 'made a new certificate');
     await this.#recorder.start();
     await beginAudit(this.#audit, this.#events, log);
+    this.#webhook?.start();
     streamEvents(this.#recorder, this.#events);
     const metrics = metricsPart({
       volumes: this.#volumes,
       recorder: this.#recorder,
       audit: this.#audit,
       events: this.#events,
+      webhook: this.#webhook,
     });
     this.#volumes.use(volumeEvents(this.#events));
     const leases = new VolumeLeases({ manager: this.#volumes, helper: this.#helper, log, now });
@@ -150,11 +159,13 @@ export class Service {
       }),
       growth: this.#growth,
       events: { bus: this.#events },
+      webhook: webhookPart(this.#webhook),
       audit: { trail: this.#audit, peerOf: peerOfRequest },
       health: partsHealth({
         helper: this.#helper,
         volumes: this.#volumes,
         recorder: this.#recorder,
+        webhook: this.#webhook,
         confinement: this.#params.confinement,
       }),
       metrics,
@@ -173,6 +184,7 @@ export class Service {
     await this.#listeners.start();
     const host = settings.listenHost.includes(':') ? `[${settings.listenHost}]` : settings.listenHost;
     const { certificateFile, fingerprint } = certificate;
+    this.#events.publish({ type: 'service.started', facts: { pid: process.pid } });
     return { url: `https://${host}:${this.#listeners.port}`, certificateFile, fingerprint };
   }
 
@@ -186,11 +198,13 @@ export class Service {
   }
 
   async #close(): Promise<void> {
+    this.#events.publish({ type: 'service.stopping', facts: { pid: process.pid } });
     const tried = this.#autoOpen.close();
     const listenersClosed = this.#listeners?.close();
     await this.#recorder.close();
     // After the last sessions, whose ends are told; before the listeners, which wait for the streams of events.
     this.#events.close();
+    const posted = this.#webhook?.close();
     await listenersClosed;
     await this.#app?.close();
     await this.#growth.close();
@@ -198,6 +212,7 @@ export class Service {
     await tried;
     await this.#volumes.close();
     await this.#audit.close();
+    await posted;
   }
 
   #volumesPart(): VolumesPart {

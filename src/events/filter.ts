@@ -8,8 +8,6 @@ export interface EventFilter {
   readonly stream?: string | undefined;
 }
 
-export const eventTypePattern = '^[a-z][a-z.-]{0,62}(\\*)?$';
-
 const fitsType = (type: string, wanted: string): boolean =>
   wanted.endsWith('*') ? type.startsWith(wanted.slice(0, -1)) : type === wanted;
 

@@ -22,6 +22,7 @@ import { type VolumeLockPart, volumeLockRoutes } from './volume-lock.ts';
 import { type ReencryptPart, volumeReencryptRoutes } from './volume-reencrypt.ts';
 import { type VolumeUnlockPart, volumeUnlockRoutes } from './volume-unlock.ts';
 import { type VolumesPart, volumeRoutes, volumeSchema } from './volumes.ts';
+import { type WebhookPart, webhookRoutes } from './webhook.ts';
 
 export interface AppParams {
   readonly logger: FastifyBaseLogger;
@@ -40,6 +41,7 @@ export interface AppParams {
   readonly reencryption: ReencryptPart;
   readonly streams: StreamsPart;
   readonly events: EventsPart;
+  readonly webhook: WebhookPart;
   readonly audit: AuditPart;
   readonly health: PartsHealth;
   readonly metrics: MetricsPart;
@@ -121,6 +123,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
     await scope.register(auditRoutes, { audit: params.audit });
     await scope.register(eventRoutes, { events: params.events });
+    await scope.register(webhookRoutes, { webhook: params.webhook });
     await scope.register(healthRoutes, { health: params.health });
   };
   await app.register(api, { prefix: apiPrefix });

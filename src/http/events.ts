@@ -1,9 +1,10 @@
 /** /api/v1/events: what happens in the service, as it happens and for a while afterwards. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
+import { eventTypePattern } from '../config/settings.ts';
 import { ReelError } from '../errors.ts';
 import type { EventBus } from '../events/bus.ts';
-import { type EventFilter, eventTypePattern, fits } from '../events/filter.ts';
+import { type EventFilter, fits } from '../events/filter.ts';
 import { errorAnswers } from './error-handler.ts';
 import { EventStream } from './event-stream.ts';
 

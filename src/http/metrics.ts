@@ -30,6 +30,19 @@ export interface MetricsFacts {
   /** Number of the newest entry of the audit trail. */
   readonly auditEntries: number;
   readonly eventListeners: number;
+  /** One a receiver; none where nothing is posted. */
+  readonly webhooks: readonly WebhookMetrics[];
+}
+
+export interface WebhookMetrics {
+  readonly endpoint: string;
+  readonly state: string;
+  readonly queued: number;
+  readonly queuedBytes: number;
+  readonly delivered: number;
+  readonly failedAttempts: number;
+  /** By reason. */
+  readonly dropped: Readonly<Record<string, number>>;
 }
 
 /** Must answer at once, from memory: a scrape that waits for a disk would itself be the alarm. */
@@ -41,7 +54,7 @@ const numbersOf = (value: unknown): [string, number][] =>
     : [];
 
 /** Made anew for each scrape: what is gone leaves no series behind. */
-const registryOf = ({ volumes, streams, auditEntries, eventListeners }: MetricsFacts): Registry => {
+const registryOf = ({ volumes, streams, auditEntries, eventListeners, webhooks }: MetricsFacts): Registry => {
   const registers = [new Registry()];
   const gauge = (name: string, help: string, ...labelNames: string[]) =>
     new Gauge({ name: `reelvault_${name}`, help, labelNames, registers });
@@ -80,6 +93,21 @@ const registryOf = ({ volumes, streams, auditEntries, eventListeners }: MetricsF
   }
   counter('audit_entries_total', 'number of the newest entry of the audit trail').inc(auditEntries);
   gauge('event_listeners', 'parts and clients that listen to events').set(eventListeners);
+
+  const failing = gauge('webhook_failing', '1 while the newest attempt at a receiver of events failed', 'endpoint');
+  const queued = gauge('webhook_queued_events', 'events that wait for a receiver', 'endpoint');
+  const queuedBytes = gauge('webhook_queued_bytes', 'their bytes', 'endpoint');
+  const delivered = counter('webhook_delivered_total', 'events that a receiver took', 'endpoint');
+  const attempts = counter('webhook_failed_attempts_total', 'attempts that failed', 'endpoint');
+  const dropped = counter('webhook_dropped_total', 'events that a receiver never gets', 'endpoint', 'reason');
+  for (const { endpoint, ...webhook } of webhooks) {
+    failing.set({ endpoint }, webhook.state === 'failing' ? 1 : 0);
+    queued.set({ endpoint }, webhook.queued);
+    queuedBytes.set({ endpoint }, webhook.queuedBytes);
+    delivered.inc({ endpoint }, webhook.delivered);
+    attempts.inc({ endpoint }, webhook.failedAttempts);
+    for (const [reason, count] of Object.entries(webhook.dropped)) dropped.inc({ endpoint, reason }, count);
+  }
   return registers[0] as Registry;
 };
 

@@ -12,6 +12,8 @@ export interface PartParams {
   /** Asked for at every start. */
   readonly env: () => Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** The first bytes of the part's standard input, at every start: they stay the caller's. Nothing follows them. */
+  readonly input?: Uint8Array;
   /** Where the part's log (its stderr) goes. */
   readonly log: Writable;
   readonly onEvent: (event: PartEvent) => void;
@@ -75,13 +77,14 @@ export class Part {
   }
 
   async #launch(): Promise<ReadyLine> {
-    const { command, args, env, cwd, log, name, onEvent } = this.#params;
+    const { command, args, env, cwd, input, log, name, onEvent } = this.#params;
     // A session of its own: Ctrl-C at the terminal reaches the supervisor only. Stdin is a pipe that ends with the supervisor, however
     // that ends: the part then stops by itself.
     const child = spawn(command, args, { cwd, env: env(), detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     // A part that has ended does not read it; that is told by `close` below.
     child.stdin.on('error', () => undefined);
+    if (input !== undefined) child.stdin.write(input);
     child.stderr.pipe(log, { end: false });
     const startedAt = performance.now();
     const ended = once(child, 'close').then(

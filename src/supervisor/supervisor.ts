@@ -10,10 +10,12 @@ import { ensureAdmin } from '../auth/admin-store.ts';
 import { settingsToEnvironment } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import { answersOn } from '../config/unix-socket.ts';
+import { handOver } from '../daemon/hand-over.ts';
 import { ReelError } from '../errors.ts';
+import { readWebhookFiles } from '../events/webhook/files.ts';
 import { systemPath } from '../exec/environment.ts';
 import { prepareDirectories } from './directories.ts';
-import { Part, type PartEvent, type ReadyLine } from './part.ts';
+import { Part, type PartEvent, type PartParams, type ReadyLine } from './part.ts';
 import { type Account, ensureServiceUser } from './service-user.ts';
 
 export interface SupervisorParams {
@@ -39,6 +41,22 @@ const readyTimeoutMs = 60_000;
 /** A daemon whose supervisor was killed ends by itself; this long the next start waits for that. */
 const formerDaemonMs = 15_000;
 
+/** What a part gets beside the settings. */
+interface Given extends Pick<PartParams, 'input'> {
+  readonly added?: Readonly<Record<string, string>>;
+}
+
+/** Once, for every start of the daemon: one that comes up again at night does not depend on a file. */
+const readHandedOver = async (settings: Settings): Promise<Buffer | undefined> => {
+  const files = await readWebhookFiles(settings);
+  if (files === undefined) return undefined;
+  try {
+    return handOver(files);
+  } finally {
+    files.secrets.fill(0);
+  }
+};
+
 /** Where the machine keeps what opens volumes without an admin. The helper's alone: names of a directory and of a device, no secrets. */
 const unlockEnvironment = (): Record<string, string> =>
   Object.fromEntries(
@@ -53,6 +71,8 @@ export class Supervisor {
   readonly #parts: Part[] = [];
   #stopping: Promise<void> | undefined;
   #waitingFor: string | undefined;
+  /** Holds the webhook's secret: zeroed at the end. */
+  #handedOver: Buffer | undefined;
   /** Where the daemon listens. One that is started again must be found where the first one was, also when any port would do. */
   #listenPort: number;
 
@@ -65,6 +85,7 @@ export class Supervisor {
   async start(): Promise<Started> {
     const { settings } = this.#params;
     const root = process.getuid?.() === 0;
+    this.#handedOver = await readHandedOver(settings);
     const service = root ? await ensureServiceUser(settings.serviceUser) : undefined;
     if (service !== undefined) await prepareDirectories(settings, service);
     await this.#awaitFormerDaemon();
@@ -111,30 +132,32 @@ export class Supervisor {
       await part.stop(60_000);
     }
     this.#waitingFor = undefined;
+    this.#handedOver?.fill(0);
   }
 
   async #launchHelper({ uid, gid }: Account): Promise<void> {
     const args = [path.join(programRoot, 'src/helper/main.ts'), '--uid', String(uid), '--gid', String(gid)];
-    await this.#launch('helper', process.execPath, args, unlockEnvironment());
+    await this.#launch('helper', process.execPath, args, { added: unlockEnvironment() });
   }
 
   async #launchDaemon(root: boolean): Promise<ReadyLine> {
     const command = [process.execPath, path.join(programRoot, 'src/main.ts')];
-    if (!root) return this.#launch('daemon', process.execPath, command.slice(1));
+    const given = this.#handedOver === undefined ? {} : { input: this.#handedOver };
+    if (!root) return this.#launch('daemon', process.execPath, command.slice(1), given);
     const { datapath, state, runtime, serviceUser } = this.#params.settings;
     const launcher = path.join(programRoot, 'build/Release/launcher');
     const writable = [...datapath, state, runtime].flatMap((directory) => ['--rw', directory]);
     const readable = [programRoot, path.dirname(process.execPath)].flatMap((directory) => ['--ro', directory]);
     const mounts = datapath.flatMap((directory) => ['--detach-mounts', directory]);
     const confinement = ['--user', serviceUser, ...readable, ...writable, ...mounts, '--chdir', state];
-    return this.#launch('daemon', launcher, [...confinement, '--', ...command]);
+    return this.#launch('daemon', launcher, [...confinement, '--', ...command], given);
   }
 
   async #launch(
     name: string,
     command: string,
     args: readonly string[],
-    added: Readonly<Record<string, string>> = {},
+    { added = {}, ...input }: Given,
   ): Promise<ReadyLine> {
     await access(command).catch((cause: unknown) => {
       const hint = `run 'npm run bootstrap' in ${programRoot}`;
@@ -147,7 +170,7 @@ export class Supervisor {
       const now = settingsToEnvironment({ ...settings, listenPort: this.#listenPort });
       return { PATH: systemPath, LC_ALL: 'C', ...now, ...added };
     };
-    const part = new Part({ name, command, args, env, cwd: '/', log, onEvent, backoff, readyTimeoutMs });
+    const part = new Part({ name, command, args, env, cwd: '/', ...input, log, onEvent, backoff, readyTimeoutMs });
     this.#parts.push(part);
     return part.start();
   }

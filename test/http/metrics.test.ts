@@ -22,6 +22,19 @@ const { app } = await standIn({
     ],
     auditEntries: 12,
     eventListeners: 2,
+    webhooks: [
+      {
+        ...{
+          endpoint: 'https://a:8443',
+          state: 'failing',
+          queued: 3,
+          queuedBytes: 900,
+          delivered: 5,
+          failedAttempts: 4,
+        },
+        dropped: { overflow: 6, refused: 0, closed: 0 },
+      },
+    ],
   }),
 });
 after(() => app.close());
@@ -68,6 +81,12 @@ test('the numbers are there in the text format, and what is not known has no ser
     'durable_bytes_total{stream="cam2"}': 10,
     audit_entries_total: 12,
     event_listeners: 2,
+    'webhook_failing{endpoint="https://a:8443"}': 1,
+    'webhook_queued_events{endpoint="https://a:8443"}': 3,
+    'webhook_queued_bytes{endpoint="https://a:8443"}': 900,
+    'webhook_delivered_total{endpoint="https://a:8443"}': 5,
+    'webhook_failed_attempts_total{endpoint="https://a:8443"}': 4,
+    'webhook_dropped_total{endpoint="https://a:8443",reason="overflow"}': 6,
   };
   for (const [name, value] of Object.entries(wanted)) assert.equal(samples.get(`reelvault_${name}`), value, name);
   assert.equal(types.get('reelvault_durable_bytes_total'), 'counter');

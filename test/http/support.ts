@@ -279,8 +279,15 @@ export const standIn = async (
     streams,
     audit: { trail: changes.trail ?? trail, peerOf: () => ({ uid: 0, pid: 4712 }) },
     events: { bus, heartbeatMs: 20, maxBytes: 64 * 1024 },
+    webhook: {
+      test: async () => {
+        note('events test', '');
+        return [{ endpoint: 'https://a', delivered: true, status: 204, problem: null, ms: 1 }];
+      },
+    },
     health: async () => ({ helper: { up: true, details: { pid: 4711 } }, writer: { up: false, details: {} } }),
-    metrics: changes.metrics ?? (() => ({ volumes: [], streams: [], auditEntries: 0, eventListeners: 0 })),
+    metrics:
+      changes.metrics ?? (() => ({ volumes: [], streams: [], auditEntries: 0, eventListeners: 0, webhooks: [] })),
     ingest,
     playback,
     local,
