@@ -11,6 +11,7 @@ import { ProgressBoard } from '../volume/progress.ts';
 import type { Unattended } from '../volume/unlock/way.ts';
 import { BlockPlanes } from '../volume/watch/block-planes.ts';
 import { HostLooks } from '../volume/watch/host-facts.ts';
+import { RoomLooks } from '../volume/watch/room-looks.ts';
 import { HelperServer } from './server.ts';
 
 export interface HelperParams {
@@ -57,7 +58,7 @@ export const startHelper = async ({
     service,
     unattended,
     progress: new ProgressBoard(),
-    watch: { planes, hosts: new HostLooks() },
+    watch: { planes, hosts: new HostLooks(), rooms: new RoomLooks() },
     ...seams,
   };
   const timeout = frameTimeoutMs === undefined ? {} : { frameTimeoutMs };

@@ -36,7 +36,7 @@ export const volumeSchema = Type.Object(
     capacity: nullable(Type.Integer({ description: 'bytes the mounted filesystem can hold' })),
     available: nullable(
       Type.Integer({
-        description: 'bytes free in the mounted filesystem when the volume was opened or last looked at',
+        description: 'bytes free in the mounted filesystem, as of the last second',
       }),
     ),
     filesystem: nullable(Type.String()),

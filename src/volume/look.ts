@@ -1,4 +1,4 @@
-import { readFile, stat, statfs } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { ReelError, toReelError } from '../errors.ts';
 import { run } from '../exec/run.ts';
 import type { VolumeReport } from '../helper/protocol/volume.ts';
@@ -12,6 +12,7 @@ import { proveIdentity } from './identity.ts';
 import type { VolumePaths } from './layout.ts';
 import { readLuksHeader } from './luks-header.ts';
 import { type Mount, mountAt, readMounts, readOnlyReason } from './mountinfo.ts';
+import { roomOf } from './watch/room-looks.ts';
 
 /** Everything that can be known of a volume without a key. */
 export interface Look {
@@ -86,11 +87,6 @@ const findProblem = async (
 const deviceBytes = async ({ number }: Attachment): Promise<number | null> =>
   number === null ? null : Number(await readFile(`/sys/dev/block/${number}/size`, 'utf8')) * 512;
 
-const room = async ({ point, type }: Mount): Promise<Pick<VolumeReport, 'capacity' | 'available' | 'filesystem'>> => {
-  const { blocks, bavail, bsize } = await statfs(point);
-  return { capacity: blocks * bsize, available: bavail * bsize, filesystem: type };
-};
-
 /** Looks at kernel and disk; changes nothing. Throws only where the container's path itself is refused. */
 export const lookAt = async (context: VolumeContext, name: string, options: LookOptions = {}): Promise<Look> => {
   const paths = context.layout.paths(name, options.container);
@@ -143,7 +139,7 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
     ...known,
     ...{ engine, device, directIo, blockPid, access },
     netSize: attachments[0] === undefined ? null : await deviceBytes(attachments[0]),
-    ...(mount === undefined || problem !== undefined ? {} : await room(mount)),
+    ...(mount === undefined || problem !== undefined ? {} : { ...(await roomOf(mount.point)), filesystem: mount.type }),
     state: problem === undefined ? 'open' : 'stale',
     // what was attached read-only is meant to be so
     readOnly: mount === undefined || access === 'readOnly' ? null : (readOnlyReason(mount) ?? null),

@@ -6,6 +6,7 @@ import type { HeaderNote } from '../headers/prove-header.ts';
 import type { Progress } from '../progress.ts';
 import { type Failure, mayFollow, type VolumeState } from '../states.ts';
 import type { VolumeFacts } from '../watch/facts.ts';
+import type { Room } from '../watch/room-looks.ts';
 import type { Condition } from './conditions.ts';
 import type { VolumeRecord } from './registry.ts';
 
@@ -25,7 +26,7 @@ export interface VolumeView extends Omit<VolumeRecord, 'filesystem'> {
   readonly header: HeaderNote | null;
   /** Bytes of the decrypted device: what the volume is advertised with. */
   readonly netSize: number;
-  /** Of the mounted filesystem, in bytes, when it was last looked at. */
+  /** Of the mounted filesystem, in bytes: as the watch saw it at its last look. */
   readonly capacity: number | null;
   readonly available: number | null;
   readonly filesystem: string | null;
@@ -44,6 +45,8 @@ export class ManagedVolume {
   conditions: readonly Condition[] = [];
   /** What the helper saw at its last look; undefined before the first, and while it does not answer. */
   watched: VolumeFacts | undefined;
+  /** Of the mounted filesystem, where the watch has asked for it since the helper's last report. */
+  room: Room | undefined;
   /** Grows with everything that is done to the volume: who looked at it before compares. */
   changes = 0;
   /** Of a grow that runs now, in bytes of the container. */
@@ -99,6 +102,7 @@ export class ManagedVolume {
     if (what.fd !== undefined && what.fd >= 0) {
       this.#jail = new Jail({ fd: what.fd, label: `volume ${this.record.name}` });
     }
+    if (what.report !== undefined) this.room = undefined;
     this.#report = what.report ?? this.#report;
     this.#failure = what.failure;
     this.#state = state;
@@ -126,6 +130,7 @@ export class ManagedVolume {
 
   view(): VolumeView {
     const open = this.#state === 'open' || this.#state === 'draining' ? this.#report : undefined;
+    const room = this.room ?? open;
     const growing = this.#report?.growing ?? null;
     return {
       ...this.record,
@@ -141,8 +146,8 @@ export class ManagedVolume {
       keyFile: this.#report?.keyFile ?? null,
       header: this.#report?.header ?? null,
       netSize: open?.netSize ?? this.record.size - this.headerBytes,
-      capacity: open?.capacity ?? null,
-      available: open?.available ?? null,
+      capacity: open === undefined ? null : (room?.capacity ?? null),
+      available: open === undefined ? null : (room?.available ?? null),
       filesystem: open?.filesystem ?? this.record.filesystem ?? null,
       sparse: this.#report?.sparse ?? null,
       progress: this.running,

@@ -313,6 +313,7 @@ export class VolumeManager {
       const facts = found.get(name);
       volume.watched = facts;
       if (this.#mutex.busy(name) || volume.changes !== changes.get(name)) continue;
+      volume.room = facts?.room ?? volume.room;
       if (volume.failure?.error.code === 'helper-unavailable') {
         await this.#mutex.run(name, () => this.#reconcile(name));
       } else if (facts !== undefined) {

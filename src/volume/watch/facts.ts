@@ -1,4 +1,4 @@
-/** What the helper finds of one volume without touching what is mounted: quick, and never hung by it. */
+/** What the helper finds of one volume: quick, and never hung by it. */
 import path from 'node:path';
 import type { VolumeContext } from '../context.ts';
 import { mappingName } from '../engine/mapping-name.ts';
@@ -13,6 +13,7 @@ import {
   mappedName,
   mountsNow,
 } from './kernel-facts.ts';
+import type { Room } from './room-looks.ts';
 
 export interface VolumeFacts {
   readonly name: string;
@@ -34,6 +35,8 @@ export interface VolumeFacts {
   readonly attachedFile: string | null;
   /** Null: it did not answer in time. */
   readonly host: HostFacts | null;
+  /** Of the mounted filesystem. Null: not mounted, not this container's, or not asked because it would not answer now. */
+  readonly room: Room | null;
 }
 
 export interface Watched {
@@ -46,7 +49,7 @@ const isOwn = (device: string, below: string | undefined, plain: string, uuid: s
   below?.replace(/ \(deleted\)$/, '') === plain || mappedName(device) === mappingName({ uuid });
 
 export const factsOf = async (
-  { layout, watch: { planes, hosts } }: VolumeContext,
+  { layout, watch: { planes, hosts, rooms } }: VolumeContext,
   { name, container, uuid }: Watched,
 ): Promise<VolumeFacts> => {
   const paths = layout.paths(name, container);
@@ -55,6 +58,8 @@ export const factsOf = async (
   const directory = path.join(layout.blocks, uuid ?? 'none');
   const plane = planes.facts(directory);
   const below = device === undefined ? undefined : backingFile(device);
+  const own = isOwn(device ?? '', below, path.join(directory, 'plain'), uuid ?? '');
+  const answers = plane === undefined || (plane.state === 'running' && plane.stalledMs === 0);
   return {
     name,
     mount:
@@ -62,7 +67,7 @@ export const factsOf = async (
         ? null
         : {
             device: mount.device,
-            own: isOwn(device ?? '', below, path.join(directory, 'plain'), uuid ?? ''),
+            own,
             deviceName: device ?? null,
             readOnly: readOnlyReason(mount) ?? null,
             errors: (device === undefined ? undefined : filesystemErrors(device)) ?? null,
@@ -70,5 +75,6 @@ export const factsOf = async (
     plane: plane ?? null,
     attachedFile: (plane === undefined ? below : plane.files[0]) ?? null,
     host: (await hosts.at(paths.container)) ?? null,
+    room: mount !== undefined && own && answers ? ((await rooms.at(paths.mountPoint)) ?? null) : null,
   };
 };

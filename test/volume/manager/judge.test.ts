@@ -13,6 +13,7 @@ const facts = (changes: Partial<VolumeFacts> = {}): VolumeFacts => ({
   plane: { pid: 1, state: 'running', stalledMs: 0, abortedAfterMs: null, files: [file], status: null },
   attachedFile: file,
   host: { file: { size: 1000 * mib, allocated: 1000 * mib }, free: 0 },
+  room: null,
   ...changes,
 });
 const kinds = (of: VolumeFacts, paused = false): string[] =>

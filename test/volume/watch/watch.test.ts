@@ -82,6 +82,22 @@ await describeEngines('watch', (engine) => {
     assert.deepEqual([manager.get('v').state, manager.get('v').conditions, told, events], ['open', [], [], []]);
   });
 
+  test('what is free in it follows what is written, and what is deleted', async () => {
+    const free = (): number => manager.get('v').available ?? assert.fail('not open');
+    const { capacity } = manager.get('v');
+    // what a filesystem writes by itself is much less than this
+    const half = 4 * 1024 * 1024;
+    const before = free();
+    const file = path.join(manager.get('v').mountPoint ?? '', 'dvr', 'large');
+    await run('fallocate', ['-l', String(2 * half), file], quick);
+    while (free() > before - half) await sleep(5);
+    await rm(file);
+    while (free() < before - half) await sleep(5);
+    assert.equal(manager.get('v').capacity, capacity);
+    await manager.lock('v');
+    assert.deepEqual([manager.get('v').capacity, manager.get('v').available], [null, null]);
+  });
+
   test('a container that is moved away: failed, it says where to; moved back, it is open again by itself', async () => {
     const moved = path.join(place.storage, 'moved.luks');
     await rename(container(), moved);
