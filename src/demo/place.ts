@@ -62,6 +62,8 @@ export const preparePlace = async (keep: string | undefined): Promise<Place> => 
   // Sockets have short names (108 bytes), so they do not go below a directory that may be deep.
   const runtime = await mkdtemp('/run/reelvault-demo-');
   if (keep === undefined) await chmod(base, 0o755);
+  // The service takes a datapath that is there, and makes none.
+  await mkdir(path.join(base, 'storage'), { recursive: true, mode: 0o755 });
   const { listenHost, listenPort: wanted } = defaultSettings;
   const listenPort = await freePort(listenHost, wanted);
   // The demo prints a new password each time: it cannot know the one of a former run.

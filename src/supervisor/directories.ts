@@ -1,6 +1,6 @@
 /** Makes the service's directories with the right owners. Run by root before anything else runs. */
 import { chmod, chown, lstat, mkdir } from 'node:fs/promises';
-import type { Settings } from '../config/settings.ts';
+import { defaultSettings, type Settings } from '../config/settings.ts';
 import { ReelError } from '../errors.ts';
 import type { Account } from './service-user.ts';
 
@@ -20,7 +20,9 @@ const own = async (path: string, uid: number, gid: number, mode: number): Promis
 };
 
 export const prepareDirectories = async (settings: Settings, service: Account): Promise<void> => {
-  for (const directory of [...settings.datapath, settings.state, settings.runtime]) await makeDirectory(directory);
+  // A datapath that an admin has named is there, or its name is wrong, or its disk is not mounted: only the default one is made.
+  const made = settings.datapath.filter((root) => defaultSettings.datapath.includes(root));
+  for (const directory of [...made, settings.state, settings.runtime]) await makeDirectory(directory);
   await own(settings.state, service.uid, service.gid, 0o700);
   // The daemon makes its socket here, but with the sticky bit it cannot replace the helper's socket or the mount points of root.
   await own(settings.runtime, 0, service.gid, 0o1770);

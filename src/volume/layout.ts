@@ -1,6 +1,7 @@
 import { chmod, lstat, mkdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { Datapath } from '../datapath/datapath.ts';
+import { refuseReplaceable } from '../datapath/replaceable.ts';
 import { ReelError } from '../errors.ts';
 
 /** Where the parts of one volume lie. `creating*` are the names until `create` has done everything else. */
@@ -71,14 +72,22 @@ export class Layout {
   }
 
   /**
-   * Makes the directories that are missing, and proves the others. Links in the given names are resolved once, here: the kernel's tables
-   * name mounts and loop devices by real paths. Throws `config-invalid` when somebody else than root could change one.
+   * Makes the directories that are missing below the datapath, and proves the others, up to the root of the filesystem. Links in the given
+   * names are resolved once, here: the kernel's tables name mounts and loop devices by real paths. Throws `config-invalid` when somebody else
+   * than root could change one or put another in its place, and for a root of the datapath that does not exist.
    */
   static async open({ datapath, runtime, headerCopies = '' }: LayoutParams): Promise<Layout> {
-    for (const directory of [...datapath, runtime]) await mkdir(directory, { recursive: true, mode: 0o755 });
+    await mkdir(runtime, { recursive: true, mode: 0o755 });
+    for (const directory of datapath) await refuseReplaceable(directory);
     const layout = new Layout(await Datapath.open(datapath.join(':')), await realpath(runtime), headerCopies);
-    await layout.#prepare();
-    return layout;
+    try {
+      await layout.#prepare();
+      await refuseReplaceable(layout.blocks);
+      return layout;
+    } catch (error) {
+      await layout.close();
+      throw error;
+    }
   }
 
   /** Lets go of the roots of the datapath. */

@@ -2,7 +2,7 @@
  * How long `create` takes for a preallocated volume of 10 GiB, step by step, with a random key file: through the helper's own procedure,
  * in this process, on the disk of the temporary directory. `besideKdf` leaves out the step in which the key is derived.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
@@ -20,9 +20,11 @@ const withKdf = ['formatted', 'attached'];
 export const bench: Bench = async (say) => {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'reelvault-create-'));
   const runtime = path.join(directory, 'run');
+  const datapath = ['storage', 'mount'].map((name) => path.join(directory, name));
+  for (const root of datapath) await mkdir(root);
   const marks: { step: string; at: number }[] = [];
   const server = await startHelper({
-    datapath: [path.join(directory, 'storage'), path.join(directory, 'mount')],
+    datapath,
     runtime,
     service: { uid: 0, gid: 0 },
     log: pino({ level: 'silent' }),

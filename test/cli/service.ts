@@ -1,7 +1,7 @@
 /** A real service for tests, started through the CLI's own script: own directories, own port, gone at the end whatever happened. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -49,6 +49,7 @@ export class TestService {
     const base = await mkdtemp('/var/tmp/reelvault-cli-');
     // Through a link: the script must find its checkout nevertheless.
     await symlink(script, `${base}/reelvault`);
+    await mkdir(`${base}/storage`);
     return new TestService(base);
   }
 

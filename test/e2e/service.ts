@@ -1,7 +1,7 @@
 /** The whole service as an admin runs it: `reelvault serve` with directories of its own, its command line and its REST API. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import https from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import os from 'node:os';
@@ -74,6 +74,7 @@ export class Service {
   static async make(settings: Readonly<Record<string, string>> = {}): Promise<Service> {
     const service = new Service(await mkdtemp(path.join(os.tmpdir(), 'rv-e2e-')), await freePort(), settings);
     try {
+      await mkdir(service.datapath);
       await service.start();
       return service;
     } catch (error) {

@@ -1,0 +1,93 @@
+/** Who could put another directory in the place of one that root works in. */
+import { lstat, readFile, readlink } from 'node:fs/promises';
+import path from 'node:path';
+import { ReelError } from '../errors.ts';
+
+/** As many as the kernel follows (path_resolution(7)). */
+const mostLinks = 40;
+const sticky = 0o1000;
+
+/** Name of a user or group as the machine's own files know it, with its number. */
+const named = async (file: '/etc/passwd' | '/etc/group', id: number): Promise<string> => {
+  const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'));
+  const name = lines.find(([, , number]) => number === String(id))?.[0];
+  return name === undefined ? String(id) : `${name} (${id})`;
+};
+
+interface Entry {
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+/** Who beside root can rename or remove `entry` of `directory`, in words, and the command that ends it; undefined for nobody. */
+const whoReplaces = async (
+  directory: string,
+  { uid, gid, mode }: Entry,
+  entry: Entry,
+): Promise<{ readonly who: string; readonly command: string } | undefined> => {
+  if (uid !== 0)
+    return { who: `its owner, user ${await named('/etc/passwd', uid)}`, command: `chown root ${directory}` };
+  const group = (mode & 0o020) !== 0 && gid !== 0;
+  const others = (mode & 0o002) !== 0;
+  if (!group && !others) return undefined;
+  // In a sticky directory a name belongs to the owner of what it names, however many may write there (chmod(2), S_ISVTX).
+  if ((mode & sticky) !== 0) {
+    if (entry.uid === 0) return undefined;
+    const who = `the owner of what lies in it, user ${await named('/etc/passwd', entry.uid)}`;
+    return { who, command: `chmod go-w ${directory}` };
+  }
+  const who = others ? 'every user of this machine' : `the members of group ${await named('/etc/group', gid)}`;
+  return { who, command: `chmod ${others ? 'go' : 'g'}-w ${directory}` };
+};
+
+const missing = (name: string, at: string, cause: unknown): ReelError =>
+  new ReelError('config-invalid', {
+    expected: `a directory at ${name}`,
+    got: `nothing at ${at}`,
+    hint: `make it (\`mkdir -p -m 755 ${name}\`), or mount the disk that it lies on: what is missing is not made, because recordings would then fill another disk`,
+    cause,
+    details: { directory: name },
+  });
+
+/**
+ * Proves that every name on the way to `name`, those that links lead over too, can be changed by root alone: so a path that was checked is
+ * still the same when a program of root uses it. `name` itself is not looked into. Throws `config-invalid` with who could swap what, and for
+ * a directory that does not exist.
+ */
+export const refuseReplaceable = async (name: string): Promise<void> => {
+  let current = '/';
+  let links = 0;
+  const parts = name.split('/').filter(Boolean);
+  for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+    if (part === '.') continue;
+    if (part === '..') {
+      current = path.dirname(current);
+      continue;
+    }
+    const at = path.join(current, part);
+    const entry = await lstat(at).catch((cause: unknown) => {
+      throw missing(name, at, cause);
+    });
+    const found = await whoReplaces(current, await lstat(current), entry);
+    if (found !== undefined) {
+      throw new ReelError('config-invalid', {
+        expected: `only root to be able to put something else in the place of ${at}`,
+        got: `${current}, where ${found.who} can`,
+        hint: `run \`${found.command}\`, or choose another directory than ${name}`,
+        details: { directory: current, entry: at },
+      });
+    }
+    if (!entry.isSymbolicLink()) {
+      current = at;
+      continue;
+    }
+    links += 1;
+    if (links > mostLinks) {
+      throw new ReelError('config-invalid', { expected: `a directory at ${name}`, got: `links in a circle at ${at}` });
+    }
+    const target = await readlink(at);
+    if (target.startsWith('/')) current = '/';
+    parts.unshift(...target.split('/').filter(Boolean));
+  }
+};
