@@ -142,7 +142,7 @@ export class ReelError extends Error {
     return errorTable[this.code];
   }
 
-  /** The JSON form of REST answers, CLI `--json` and the helper's protocol. `cause` stays inside. */
+  /** The JSON form of REST answers, CLI `--json` and the helper's protocol, which adds the cause in words. Here `cause` stays inside. */
   toJSON(): {
     code: ErrorCode;
     message: string;
@@ -162,6 +162,9 @@ export class ReelError extends Error {
   }
 }
 
+/** Characters of a cause in words: enough for the last lines of a command. */
+const longestCause = 2000;
+
 /** Turns anything thrown into a `ReelError`; what is not ours becomes `internal` with the cause kept. */
 export const toReelError = (thrown: unknown): ReelError =>
   thrown instanceof ReelError
@@ -172,6 +175,16 @@ export const toReelError = (thrown: unknown): ReelError =>
         hint: 'see the log of the service',
         cause: thrown,
       });
+
+/** What led to an error, from its cause down, in words; undefined where nothing did. */
+export const causeInWords = (error: Error): string | undefined => {
+  const words: string[] = [];
+  for (let cause = error.cause; cause !== undefined && words.length < 10; ) {
+    words.push(cause instanceof Error ? cause.message : String(cause));
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return words.length === 0 ? undefined : words.join(': ').slice(0, longestCause);
+};
 
 /** What `toJSON` writes, as it comes back from another process. */
 export interface WireError {

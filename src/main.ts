@@ -4,6 +4,7 @@
  */
 import pino from 'pino';
 import { loadSettings } from './config/load.ts';
+import { logSerializers } from './config/log-serializers.ts';
 import { takeOver } from './daemon/hand-over.ts';
 import { Service } from './daemon/service.ts';
 import { toReelError } from './errors.ts';
@@ -31,7 +32,8 @@ const run = async (): Promise<void> => {
   // Passphrases pass through its memory.
   forbidDumps();
   const settings = loadSettings(process.env);
-  const log = pino({ name: 'daemon', level: settings.logLevel }, pino.destination({ fd: 2, sync: true }));
+  const options = { name: 'daemon', level: settings.logLevel, serializers: logSerializers };
+  const log = pino(options, pino.destination({ fd: 2, sync: true }));
   endOnDefect(log);
   // Before anything else reads standard input.
   const webhook = settings.webhookUrls.length === 0 ? undefined : await takeOver(process.stdin);

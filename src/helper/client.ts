@@ -18,8 +18,15 @@ const unavailable = (socketPath: string, got: string, cause?: unknown): ReelErro
     cause,
   });
 
+/** What happened in the other process: a stack of this one would point at the wrong place. */
+const elsewhere = (words: string): Error => {
+  const error = new Error(words);
+  error.stack = `in the helper: ${words}`;
+  return error;
+};
+
 const errorFrom = (json: unknown): ReelError => {
-  const { code, expected, got, hint, details } = json as Record<string, unknown>;
+  const { code, expected, got, hint, details, cause } = json as Record<string, unknown>;
   if (
     typeof code !== 'string' ||
     !Object.hasOwn(errorTable, code) ||
@@ -32,6 +39,7 @@ const errorFrom = (json: unknown): ReelError => {
     expected,
     got,
     ...(typeof hint === 'string' ? { hint } : {}),
+    ...(typeof cause === 'string' ? { cause: elsewhere(cause) } : {}),
     details: (details ?? {}) as Readonly<Record<string, unknown>>,
   });
 };

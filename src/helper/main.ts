@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { loadSettings } from '../config/load.ts';
+import { logSerializers } from '../config/log-serializers.ts';
 import { ReelError, toReelError } from '../errors.ts';
 import { onSupervisorGone } from '../exec/supervision.ts';
 import { forbidDumps } from '../native.ts';
@@ -27,7 +28,7 @@ const unattendedOf = ({ CREDENTIALS_DIRECTORY: credentials, TPM2TOOLS_TCTI: tcti
   ...(tcti === undefined ? {} : { env: { TPM2TOOLS_TCTI: tcti } }),
 });
 
-const log = pino({ name: 'helper' }, pino.destination({ fd: 2, sync: true }));
+const log = pino({ name: 'helper', serializers: logSerializers }, pino.destination({ fd: 2, sync: true }));
 try {
   forbidDumps();
   const { values } = parseArgs({

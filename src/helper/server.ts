@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { chmod, chown, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { ReelError, toReelError } from '../errors.ts';
+import { causeInWords, ReelError, toReelError } from '../errors.ts';
 import { peerCredentials, sendWithFd } from '../native.ts';
 import type { VolumeContext } from '../volume/context.ts';
 import { encodeAnswer, RequestDecoder } from './framing.ts';
@@ -79,13 +79,12 @@ export class HelperServer {
     const { log, frameTimeoutMs = defaultFrameTimeoutMs } = this.#params;
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
-    socket.on('error', (error) => log.debug({ error }, 'a caller went away, ignoring'));
+    socket.on('error', (error) => log.debug({ reason: error.message }, 'a caller went away, ignoring'));
     let caller: Caller;
     try {
       caller = this.#authorise(socket);
     } catch (error) {
-      log.warn({ error: toReelError(error) }, 'caller refused');
-      this.#answer(socket, { ok: false, error: toReelError(error).toJSON() }, -1);
+      this.#refuse(socket, error, {});
       return;
     }
     const decoder = new RequestDecoder();
@@ -101,7 +100,7 @@ export class HelperServer {
       } catch (error) {
         finish();
         decoder.zero();
-        this.#answer(socket, { ok: false, error: toReelError(error).toJSON() }, -1);
+        this.#refuse(socket, error, {});
         return;
       }
       finish();
@@ -133,23 +132,32 @@ export class HelperServer {
   }
 
   async #serve(socket: Socket, decoder: RequestDecoder, caller: Caller): Promise<void> {
-    const { log } = this.#params;
     let outcome: Outcome | undefined;
+    let about = {};
     try {
       const { json, secrets } = decoder.take();
       const request = parseRequest(json);
-      if (request.verb !== 'inspect' && request.verb !== 'watch')
-        log.info({ verb: request.verb, name: 'name' in request ? request.name : null });
+      about = { verb: request.verb, ...('name' in request ? { volume: request.name } : {}) };
+      if (request.verb !== 'inspect' && request.verb !== 'watch') this.#params.log.info(about, 'request');
       outcome = await this.#verbs.run(request, secrets, caller);
       this.#answer(socket, { ok: true, result: outcome.result }, outcome.fd);
     } catch (thrown) {
-      const error = toReelError(thrown);
-      log.warn({ err: error, cause: error.cause }, 'request refused or failed');
-      this.#answer(socket, { ok: false, error: error.toJSON() }, -1);
+      this.#refuse(socket, thrown, about);
     } finally {
       decoder.zero();
       if (outcome !== undefined && outcome.fd >= 0) closeSync(outcome.fd);
     }
+  }
+
+  /** Tells caller and log. A stack is for defects only: what was foreseen is told in words, and so is what led to it. */
+  #refuse(socket: Socket, thrown: unknown, about: object): void {
+    const error = toReelError(thrown);
+    const cause = causeInWords(error);
+    const because = cause === undefined ? {} : { cause };
+    const { log } = this.#params;
+    if (error.code === 'internal') log.error({ ...about, err: thrown }, 'request failed');
+    else log.warn({ ...about, code: error.code, reason: error.message, ...because }, 'request refused or failed');
+    this.#answer(socket, { ok: false, error: { ...error.toJSON(), ...because } }, -1);
   }
 
   /** In one call below Node's own queue, because the descriptor travels with the first byte. */
@@ -158,7 +166,7 @@ export class HelperServer {
     try {
       sendWithFd(descriptorOf(socket), encodeAnswer(json), fd);
     } catch (error) {
-      this.#params.log.debug({ error }, 'a caller did not wait for its answer, ignoring');
+      this.#params.log.debug({ reason: toReelError(error).message }, 'a caller did not wait for its answer, ignoring');
     }
     // To close with bytes unread would reset the connection, and the peer would see that in place of its answer.
     socket.resume();
