@@ -235,6 +235,26 @@ await describeEngines('volume manager', (engine) => {
     await manager.close();
   });
 
+  test('an open whose helper dies: never shown as locked while something is attached, and the next helper tells', async () => {
+    const manager = await start();
+    for (const [crashAfter, found] of [
+      ['attached', 'volume-state'],
+      ['proven', undefined],
+    ] as const) {
+      await helper.stop();
+      helper = await place.helper({ crashAfter });
+      await assert.rejects(manager.open('v'), { code: 'helper-unavailable' });
+      assert.equal(manager.get('v').failure?.error.code, 'helper-unavailable');
+      helper = await place.helper();
+      while (manager.get('v').failure?.error.code === 'helper-unavailable') await sleep(5);
+      assert.equal(manager.get('v').failure?.error.code, found);
+      assert.equal((await manager.open('v')).state, 'open');
+      await manager.lock('v');
+      assert.deepEqual(await place.leftovers(), none);
+    }
+    await manager.close();
+  });
+
   test('a filesystem that stops writing: failed, and open checks and mounts it again', async () => {
     const manager = await start();
     const { mountPoint } = await manager.open('v');

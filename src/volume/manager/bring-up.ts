@@ -33,7 +33,8 @@ export const bringUp = async <R extends OpenedReport>(
     return result;
   } catch (thrown) {
     const error = toReelError(thrown);
-    if (isLasting(error)) volume.become('failed', { failure: failureOf(error) });
+    // Nobody knows how far a helper came that does not answer: `locked` could be untrue. The watch looks when one is there again.
+    if (isLasting(error) || error.code === 'helper-unavailable') volume.become('failed', { failure: failureOf(error) });
     else if (before !== undefined) volume.become('failed', { failure: before });
     else volume.become('locked', shown ? { failure: failureOf(error) } : {});
     throw error;
