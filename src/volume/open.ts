@@ -7,7 +7,7 @@ import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';
 import { unfinishedDestroy } from './destroy/journal.ts';
 import { makeMountPoint } from './directories.ts';
-import type { AttachOptions, ContainerFile } from './engine/engine.ts';
+import type { AttachOptions, ContainerFile, Engine } from './engine/engine.ts';
 import { checkFilesystem, mountFilesystem } from './filesystem.ts';
 import { growBeforeMount } from './grow/before-mount.ts';
 import { proveHeader } from './headers/prove-header.ts';
@@ -81,11 +81,9 @@ export const openVolume = async (
   }
   const { report } = await lookAt(context, name, { container: request.container });
   if (isUsable(report, readOnly)) return { ...report, ...describe(header) };
+  if (report.problem !== null) throw new ReelError(report.problem.code, report.problem);
   const got = report.readOnly ?? report.state;
-  throw new ReelError(
-    'volume-state',
-    report.problem ?? { expected: `an open volume${readOnly ? '' : ' that takes writes'}`, got },
-  );
+  throw new ReelError('volume-state', { expected: `an open volume${readOnly ? '' : ' that takes writes'}`, got });
 };
 
 /** An open volume that stopped writing after an error is taken down, checked and mounted again like one whose block plane died. */
@@ -129,16 +127,33 @@ const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
     if (device === null) throw new ReelError('internal', { expected: 'a device of a whole attachment', got: 'none' });
     undo.push('attached and mounted devices', () => tearDown(context, container, mountPoint));
     reached(context, 'attached');
-    // 5 check
-    const type = await checkFilesystem(device, { readOnly });
-    const ours = type === 'ext4' && !readOnly;
-    if (ours && (await growBeforeMount(context, name, container, device))) await checkFilesystem(device, { readOnly });
-    reached(context, 'checked');
-    // 6 mount
-    await makeMountPoint(mountPoint);
-    await mountFilesystem(type, device, mountPoint, { readOnly, discard });
-    reached(context, 'mounted');
-    // 7 prove
-    await proveIdentity(mountPoint, { layout: 1, uuid: container.uuid, name });
-    reached(context, 'proven');
+    try {
+      // 5 check
+      const type = await checkFilesystem(device, { readOnly });
+      const ours = type === 'ext4' && !readOnly;
+      if (ours && (await growBeforeMount(context, name, container, device)))
+        await checkFilesystem(device, { readOnly });
+      reached(context, 'checked');
+      // 6 mount
+      await makeMountPoint(mountPoint);
+      await mountFilesystem(type, device, mountPoint, { readOnly, discard });
+      reached(context, 'mounted');
+      // 7 prove
+      await proveIdentity(mountPoint, { layout: 1, uuid: container.uuid, name });
+      reached(context, 'proven');
+    } catch (error) {
+      throw await explainDeath(context.engines[engine], container, error);
+    }
   });
+
+/** A block plane that died meanwhile makes each step fail in another way, and none of these errors says what to do. */
+const explainDeath = async (engine: Engine, container: ContainerFile, cause: unknown): Promise<unknown> => {
+  const attachment = await engine.find(container);
+  if (engine.name !== 'userspace' || attachment?.blockPid !== null) return cause;
+  return new ReelError('block-plane-died', {
+    expected: `a block plane that serves ${container.path} while it is opened`,
+    got: attachment.problem ?? 'a process that ended',
+    hint: 'open the volume again',
+    cause,
+  });
+};

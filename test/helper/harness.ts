@@ -33,6 +33,8 @@ export interface HarnessParams {
   readonly crashAfter?: string;
   /** What happens to the machine right after a step. */
   readonly commandAfter?: { readonly step: string; readonly command: string };
+  /** Of `step-plan.ts`. */
+  readonly plan?: { readonly directory: string; readonly root: string };
   readonly watch: { readonly hangMs: number; readonly lookMs: number; readonly askMs: number };
 }
 
@@ -177,6 +179,11 @@ const engines: readonly Engine[] = [
   new UserspaceEngine({ program: luksblock, blocks: '/nowhere', luks }),
   new KernelEngine({ luks }),
 ];
+
+export const usableEngines = async (): Promise<EngineName[]> => {
+  const probed = await Promise.all(engines.map(async (engine) => ({ name: engine.name, ...(await engine.probe()) })));
+  return probed.filter(({ usable }) => usable).map(({ name }) => name);
+};
 
 /**
  * Declares the suite once for each engine. One that this machine cannot run counts as one skipped test that says why; test/vm/volume.test.ts

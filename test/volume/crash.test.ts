@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReelError } from '../../src/errors.ts';
 import { createRequest, describeEngines, type Helper, openRequest, Place, shorter } from '../helper/harness.ts';
+import { StepPlan } from '../helper/step-plan.ts';
 import { beforeName } from './create-steps.ts';
 
 const none = { loops: [], mounts: [], processes: [] };
@@ -169,6 +170,25 @@ await describeEngines('crashes', (engine) => {
 
   // the kernel engine has no process to kill
   const testBlockPlane = engine === 'userspace' ? test : undefined;
+  testBlockPlane?.(
+    'a block plane that is killed while its volume is opened is what the error names, whatever met it first',
+    async () => {
+      await prepare('opening');
+      const plan = new StepPlan(path.join(place.root, 'plan'));
+      const helper = await place.helper({ plan: { directory: plan.directory, root: place.root } });
+      const open = () => helper.client.call(openRequest(engine, { name: 'opening' }));
+      for (const step of ['attached', 'checked', 'mounted', 'proven']) {
+        plan.arm({ step, nth: 1, planesOf: place.root });
+        await assert.rejects(open(), (error: ReelError) => {
+          assert.equal(error.code, 'block-plane-died', `${step}: ${error.message}`);
+          assert.match(error.message, /open/);
+          return true;
+        });
+        await proveWhole(helper, 'opening', 'opening');
+      }
+      await helper.stop();
+    },
+  );
   testBlockPlane?.(
     'a block plane that is killed: seen at once, cleaned up by lock and by open, what was synced is there',
     async () => {
