@@ -1,0 +1,21 @@
+/**
+ * `npm run cycles -- [--count 200] [--json]`: progress on stderr, then the figures; with `--json` one JSON object as the last line. Exit code
+ * 1 when anything is left behind.
+ */
+import { parseArgs } from 'node:util';
+import { leftBehind, runCycles, tableOf } from './cycles.ts';
+
+const { values } = parseArgs({
+  options: { json: { type: 'boolean' }, count: { type: 'string', default: '200' } },
+});
+const count = Number(values.count);
+if (!Number.isInteger(count) || count < 1) {
+  process.stderr.write(`Expected a number of cycles for --count, got "${values.count}"\n`);
+  process.exit(2);
+}
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const report = await runCycles({ count, warmAt: Math.min(10, Math.ceil(count / 2)), say });
+const left = leftBehind(report);
+for (const line of left) say(`left behind: ${line}`);
+process.stdout.write(values.json === true ? `${JSON.stringify({ ...report, left })}\n` : `${tableOf(report)}\n`);
+if (left.length > 0) process.exitCode = 1;
