@@ -165,16 +165,53 @@ export class ReelError extends Error {
 /** Characters of a cause in words: enough for the last lines of a command. */
 const longestCause = 2000;
 
-/** Turns anything thrown into a `ReelError`; what is not ours becomes `internal` with the cause kept. */
+/** Failures of the storage can come from any system call, and are no defect of ours (errno(3)). */
+const storageErrors: Readonly<Record<string, 'no-space' | 'io-error'>> = {
+  ENOSPC: 'no-space',
+  EDQUOT: 'no-space',
+  EIO: 'io-error',
+  EROFS: 'io-error', // gone read-only after an error
+  EUCLEAN: 'io-error', // a damaged filesystem below
+  ESTALE: 'io-error', // network storage that was exchanged
+};
+
+/** What an admin looks at; the error itself cannot know more. */
+export const storageHints = {
+  'no-space': 'make space on the filesystem that holds it (`df`)',
+  'io-error': 'look at the storage below it: the kernel’s log (`dmesg`) names the device',
+} as const;
+
+const fromSystem = (thrown: unknown): ReelError | undefined => {
+  if (!(thrown instanceof Error)) return undefined;
+  const { code: errno = '', syscall = 'a system call', path } = thrown as NodeJS.ErrnoException;
+  const code = storageErrors[errno];
+  if (code === undefined) return undefined;
+  return new ReelError(code, {
+    expected: `success of ${syscall}${path === undefined ? '' : ` on ${path}`}`,
+    got: thrown.message,
+    hint: storageHints[code],
+    cause: thrown,
+    details: { errno, syscall },
+  });
+};
+
+/** Rethrows a failure of the storage: a file on a broken disk is not missing, and not a wrong one either. */
+export const throwStorageFailure = (thrown: unknown): void => {
+  const error = fromSystem(thrown);
+  if (error !== undefined) throw error;
+};
+
+/** Turns anything thrown into a `ReelError`; what is neither ours nor the storage's becomes `internal` with the cause kept. */
 export const toReelError = (thrown: unknown): ReelError =>
   thrown instanceof ReelError
     ? thrown
-    : new ReelError('internal', {
+    : (fromSystem(thrown) ??
+      new ReelError('internal', {
         expected: 'no unforeseen failure',
         got: thrown instanceof Error ? thrown.message : String(thrown),
         hint: 'see the log of the service',
         cause: thrown,
-      });
+      }));
 
 /** What led to an error, from its cause down, in words; undefined where nothing did. */
 export const causeInWords = (error: Error): string | undefined => {

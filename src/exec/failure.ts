@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { ReelError } from '../errors.ts';
+import { ReelError, storageHints } from '../errors.ts';
 
 /** How a child ended, as far as it may be told: never its input, never its stdout (a key can be in both). */
 export interface Ending {
@@ -25,12 +25,24 @@ const detailsOf = (ending: Ending): Record<string, unknown> => ({
   stderr: quoted(ending.stderr),
 });
 
+/** The C library's words for errno (strerror, in the C locale that every child has), and cryptsetup's for what it keeps no errno of. */
+const storageWords = [
+  ['no-space', /No space left on device|Disk quota exceeded/],
+  ['io-error', /Input\/output error|\bI\/O error|\bIO error|Structure needs cleaning|Read-only file system/],
+] as const;
+
+/** What the storage below did to a program, by what the program said; undefined where it was something else. */
+export const storageFailure = (said: string): 'no-space' | 'io-error' | undefined =>
+  storageWords.find(([, words]) => words.test(said))?.[0];
+
 export const failed = (ending: Ending): ReelError => {
   const how = ending.signal === undefined ? `exit code ${ending.exitCode ?? '?'}` : `signal ${ending.signal}`;
   const why = lastLine(ending.stderr);
-  return new ReelError('command-failed', {
+  const code = storageFailure(ending.stderr);
+  return new ReelError(code ?? 'command-failed', {
     expected: `success of ${name(ending.command)}`,
     got: why === '' ? how : `${how}: ${why}`,
+    ...(code === undefined ? {} : { hint: storageHints[code] }),
     cause: ending.cause,
     details: detailsOf(ending),
   });

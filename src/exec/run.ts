@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { childEnvironment } from './environment.ts';
-import { failed, notStarted, timedOut } from './failure.ts';
+import { failed, notStarted, storageFailure, timedOut } from './failure.ts';
 import { killTree } from './kill-tree.ts';
 
 export interface RunOptions {
@@ -13,7 +13,7 @@ export interface RunOptions {
   /** Added to the clean environment of `childEnvironment`. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Exit codes that are answers and not failures. */
+  /** Exit codes that are answers and not failures, unless the program says that its storage is full or broken. */
   readonly okCodes?: readonly number[];
   /** Most bytes taken from each of stdout and stderr; more is a failure and ends the child. */
   readonly maxBuffer?: number;
@@ -32,7 +32,7 @@ const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? [])
 
 /**
  * Runs a command to its end, without a shell, in a process group of its own. After the time limit the whole group is ended.
- * Throws `command-missing`, `command-timeout` or `command-failed`; `details` hold `exitCode`, `signal` and the end of stderr.
+ * Throws `command-missing`, `command-timeout`, `command-failed`, or `no-space` and `io-error` where the program says so; `details` hold `exitCode`, `signal` and the end of stderr.
  */
 export const run = async (command: string, args: readonly string[], options: RunOptions): Promise<RunResult> => {
   const { input, timeoutMs, env, cwd, okCodes = [0], maxBuffer = 16 * 1024 * 1024 } = options;
@@ -67,5 +67,6 @@ export const run = async (command: string, args: readonly string[], options: Run
   const ending = { command, exitCode: result.exitCode, signal: result.signal, stderr: text(result.stderr) };
   if (result.isMaxBuffer) throw failed({ ...ending, stderr: `more than ${maxBuffer} bytes of output` });
   if (result.exitCode === undefined || !okCodes.includes(result.exitCode)) throw failed(ending);
+  if (result.exitCode !== 0 && storageFailure(ending.stderr) !== undefined) throw failed(ending);
   return { stdout: Buffer.from(result.stdout), stderr: ending.stderr, exitCode: result.exitCode };
 };

@@ -4,6 +4,8 @@ import type { RunResult } from '../exec/run.ts';
 export interface Subject {
   /** The container. */
   readonly file: string;
+  /** It has no header yet: that there is none explains nothing. */
+  readonly fresh?: boolean;
   /** The keyslot that was named, where one was. */
   readonly slot?: number | undefined;
 }

@@ -2,6 +2,8 @@ import { ReelError } from '../errors.ts';
 import type { Cryptsetup } from './calls.ts';
 import { parseLuks1 } from './dump-luks1.ts';
 import { parseLuks2 } from './dump-luks2.ts';
+import { layoutOf } from './header/header-areas.ts';
+import { proveReadable } from './header/prove-readable.ts';
 import { withQuietHeader } from './header/quiet-copy.ts';
 import type { Header } from './header/read-header.ts';
 import type { LuksDump, LuksType } from './types.ts';
@@ -12,8 +14,13 @@ export const isLuks = (cryptsetup: Cryptsetup, file: string): Promise<LuksType |
 
 const acceptedType = async (cryptsetup: Cryptsetup, file: string, header: Header): Promise<LuksType | null> => {
   if (header.type === 'none' || header.type === 'damaged') return null;
-  const { exitCode } = await cryptsetup.call(['isLuks', '--type', header.type, file], { file }, [0, 1]);
-  return exitCode === 0 ? header.type : null;
+  const { type } = header;
+  const accepts = async (): Promise<boolean> =>
+    (await cryptsetup.call(['isLuks', '--type', type, file], { file }, [0, 1])).exitCode === 0;
+  if (await accepts()) return type;
+  // It refuses without a word also what it cannot read, past the cache that showed a whole header here.
+  await proveReadable(file, layoutOf(header).headerBytes);
+  return (await accepts()) ? type : null;
 };
 
 /** Reads the header and writes nothing. Throws `not-found`, `not-luks`, `luks-damaged`, `luks-unsupported`. */

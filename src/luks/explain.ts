@@ -2,7 +2,7 @@
  * Turns cryptsetup's failure into an error of ours. Its exit codes: 2 wrong key, 3 no memory, 4 bad device, 5 busy or exists, and 1
  * for everything else: no LUKS header, no keyslot, unknown feature. So for 1 and 4 the container's state is looked at, never the text.
  */
-import { ReelError } from '../errors.ts';
+import { ReelError, storageHints, toReelError } from '../errors.ts';
 import type { Cryptsetup, Subject } from './calls.ts';
 import { dump } from './dump.ts';
 import { hasLuksMagic } from './magic.ts';
@@ -15,13 +15,40 @@ const wrap = (
   hint?: string,
 ): ReelError => new ReelError(code, hint === undefined ? { expected, got, cause } : { expected, got, cause, hint });
 
-const fromState = async (cause: ReelError, { file, slot }: Subject, cryptsetup: Cryptsetup): Promise<ReelError> => {
+/**
+ * cryptsetup keeps no errno: a failed read or write is exit code 1 without a reason, or with one of these. It says why in all other
+ * cases, and its arguments are ours.
+ */
+const storageTexts = /wipe error|Cannot wipe|Failed to acquire (?:read|write) lock|Device .* is not accessible/;
+
+const silent = (stderr: string): boolean =>
+  stderr
+    .split('\n')
+    .every((line) => line === '' || line.startsWith('Command failed with code') || /usable token/.test(line));
+
+const fromStorage = (cause: ReelError, { file }: Subject): ReelError | undefined => {
+  const { exitCode, stderr } = cause.details;
+  if (exitCode === null || typeof stderr !== 'string') return undefined;
+  if (!storageTexts.test(stderr) && !(exitCode !== 5 && silent(stderr))) return undefined;
+  return new ReelError('io-error', {
+    expected: `cryptsetup to read and write ${file}`,
+    got: cause.parts.got,
+    hint: storageHints['io-error'],
+    cause,
+    details: cause.details,
+  });
+};
+
+const fromState = async (cause: ReelError, subject: Subject, cryptsetup: Cryptsetup): Promise<ReelError> => {
+  const { file, slot, fresh = false } = subject;
+  if (fresh) return fromStorage(cause, subject) ?? cause;
   if (!(await hasLuksMagic(file)))
     return wrap('not-luks', `a LUKS container at ${file}`, 'a file without a LUKS header', cause);
   let header: Awaited<ReturnType<typeof dump>>;
   try {
     header = await dump(cryptsetup, file);
-  } catch {
+  } catch (found) {
+    if (toReelError(found).code === 'io-error') return toReelError(found);
     return wrap(
       'luks-damaged',
       `a whole LUKS header in ${file}`,
@@ -46,7 +73,7 @@ const fromState = async (cause: ReelError, { file, slot }: Subject, cryptsetup: 
   if (slot !== undefined && !usable.includes(slot)) {
     return wrap('no-keyslot', `keyslot ${slot} in ${file}`, `keyslots ${usable.join(', ')}`, cause);
   }
-  return cause;
+  return fromStorage(cause, subject) ?? cause;
 };
 
 export const explain = async (error: unknown, subject: Subject, cryptsetup: Cryptsetup): Promise<unknown> => {
@@ -62,7 +89,8 @@ export const explain = async (error: unknown, subject: Subject, cryptsetup: Cryp
     );
   }
   if (exitCode === 2) return wrap('wrong-key', `a key that opens ${subject.file}`, 'one that opens no keyslot', error);
-  if (exitCode === 5) return wrap('volume-busy', `${subject.file} to be free`, 'a container or mapping in use', error);
+  if (exitCode === 5 && fromStorage(error, subject) === undefined)
+    return wrap('volume-busy', `${subject.file} to be free`, 'a container or mapping in use', error);
   try {
     return await fromState(error, subject, cryptsetup);
   } catch (found) {

@@ -61,7 +61,7 @@ export const format = async (
   const { size } = await stat(file);
   const sectorSize = options.type === 'luks1' ? 512 : (options.sectorSize ?? 4096);
   if (size % sectorSize !== 0) throw invalid(`a container size that is a multiple of ${sectorSize}`, `${size} bytes`);
-  await cryptsetup.withKey([...args, file], key, { file });
+  await cryptsetup.withKey([...args, file], key, { file, fresh: true });
   return dump(cryptsetup, file);
 };
 

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { ReelError } from '../errors.ts';
+import { ReelError, throwStorageFailure } from '../errors.ts';
 
 const primary = Buffer.from('LUKS\xba\xbe', 'latin1');
 const secondary = Buffer.from('SKUL\xba\xbe', 'latin1');
@@ -12,6 +12,7 @@ const secondaryOffsets = [0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x
  */
 export const hasLuksMagic = async (file: string): Promise<boolean> => {
   const handle = await open(file, 'r').catch((cause: NodeJS.ErrnoException) => {
+    throwStorageFailure(cause);
     throw new ReelError('not-found', { expected: `a container at ${file}`, got: cause.code ?? cause.message, cause });
   });
   try {

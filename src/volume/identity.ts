@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { ReelError } from '../errors.ts';
+import { ReelError, throwStorageFailure } from '../errors.ts';
 import { syncDirectory } from './directories.ts';
 
 /** `.reelvault/volume.json`: what a mounted volume says of itself. */
@@ -58,6 +58,7 @@ const wrong = (expected: string, got: string, cause?: unknown): ReelError =>
 const readIdentity = async (root: string): Promise<string> => {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(fileOf(root), flags).catch((cause: unknown) => {
+    throwStorageFailure(cause);
     throw wrong('an identity file in the volume', 'none that can be read', cause);
   });
   try {

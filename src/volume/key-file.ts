@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { ReelError } from '../errors.ts';
+import { ReelError, throwStorageFailure } from '../errors.ts';
 import { syncDirectory } from './directories.ts';
 
 /** 512 random bits; nobody derives those from anything, so the keyslot needs no slow derivation. */
@@ -30,6 +30,7 @@ export const makeKeyFile = async (file: string): Promise<Buffer> => {
 /** The caller zeroes the answer. Throws `not-found`, `wrong-key` for an impossible length. */
 export const readKeyFile = async (file: string): Promise<Buffer> => {
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: unknown) => {
+    throwStorageFailure(cause);
     throw new ReelError('not-found', { expected: `a key file at ${file}`, got: 'none that can be read', cause });
   });
   try {

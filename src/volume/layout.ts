@@ -2,7 +2,7 @@ import { chmod, lstat, mkdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { Datapath } from '../datapath/datapath.ts';
 import { refuseReplaceable } from '../datapath/replaceable.ts';
-import { ReelError } from '../errors.ts';
+import { ReelError, throwStorageFailure } from '../errors.ts';
 
 /** Where the parts of one volume lie. `creating*` are the names until `create` has done everything else. */
 export interface VolumePaths {
@@ -171,6 +171,7 @@ export class Layout {
       await this.#ownedByRoot(current);
     }
     const found = await lstat(file).catch((cause: unknown) => {
+      throwStorageFailure(cause);
       throw new ReelError('not-found', { expected: `a container at ${file}`, got: 'no such file', cause });
     });
     if (found.isSymbolicLink()) throw outside(file, 'a symbolic link');
@@ -180,6 +181,7 @@ export class Layout {
 
   async #ownedByRoot(directory: string): Promise<void> {
     const found = await lstat(directory).catch((cause: unknown) => {
+      throwStorageFailure(cause);
       throw new ReelError('not-found', { expected: `the directory ${directory}`, got: 'none', cause });
     });
     if (found.isSymbolicLink()) throw outside(directory, `a symbolic link at ${directory}`);

@@ -83,6 +83,11 @@ const findProblem = async (
   return undefined;
 };
 
+/** Where a look was kept from seeing by the storage, that is what is wrong, and no state. Throws `io-error`, `no-space`. */
+export const throwStorageProblem = ({ problem }: VolumeReport): void => {
+  if (problem?.code === 'io-error' || problem?.code === 'no-space') throw new ReelError(problem.code, problem);
+};
+
 /** From sysfs, in its units of 512 bytes; null where the attachment is not whole. */
 const deviceBytes = async ({ number }: Attachment): Promise<number | null> =>
   number === null ? null : Number(await readFile(`/sys/dev/block/${number}/size`, 'utf8')) * 512;

@@ -51,6 +51,21 @@ test('a failure tells exit code and stderr', async () => {
   assert.equal(exitCode, 7);
 });
 
+for (const [fixture, code] of [
+  ['program-io-error', 'io-error'],
+  ['program-no-space', 'no-space'],
+] as const) {
+  test(`a program that says what its storage did is ${code}, also where its exit code is an answer`, async () => {
+    const program = path.join(fixtures, fixture, 'program');
+    for (const okCodes of [[0], [0, 1]]) {
+      const error = await failureOf(run(program, [], { timeoutMs, okCodes }));
+      assert.equal(error.code, code);
+      assert.match(error.message, /exit code 1: program: .*; (look at the storage|make space)/);
+      assert.equal(error.details.exitCode, 1);
+    }
+  });
+}
+
 test('a signal is a failure that names it', async () => {
   const error = await failureOf(run('sh', ['-c', 'kill -SEGV $$'], { timeoutMs }));
   assert.equal(error.details.signal, 'SIGSEGV');

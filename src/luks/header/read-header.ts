@@ -3,7 +3,7 @@
  * `luksDump` included), so that nobody would ever hear of the damage. Nothing here writes, and nothing here takes a key.
  */
 import { type FileHandle, open } from 'node:fs/promises';
-import { ReelError } from '../../errors.ts';
+import { ReelError, throwStorageFailure } from '../../errors.ts';
 import { type Luks1Header, readLuks1 } from './luks1-header.ts';
 import { type BrokenCopy, copySizes, isWhole, type Luks2Copy, readCopy } from './luks2-copy.ts';
 
@@ -66,6 +66,7 @@ export const readHeaderOf = async (file: FileHandle): Promise<Header> => {
 /** Throws `not-found` when the file cannot be opened. */
 export const readHeader = async (path: string): Promise<Header> => {
   const file = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
+    throwStorageFailure(cause);
     throw new ReelError('not-found', { expected: `a container at ${path}`, got: cause.code ?? cause.message, cause });
   });
   try {

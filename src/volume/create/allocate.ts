@@ -52,11 +52,10 @@ const noSpace = (directory: string, needed: number, free: number, cause?: unknow
     cause,
   });
 
-/** Programs say "no space" in words only, so the filesystem is asked whether that is what stopped them. */
+/** Not every program says "no space": the filesystem is asked whether that is what stopped it. */
 export const explainNoSpace = async (thrown: unknown, directory: string): Promise<unknown> => {
-  const { code } = thrown as NodeJS.ErrnoException;
-  const failedCommand = toReelError(thrown).code === 'command-failed';
-  if (code !== 'ENOSPC' && !failedCommand) return thrown;
+  const { code } = toReelError(thrown);
+  if (code !== 'no-space' && code !== 'io-error' && code !== 'command-failed') return thrown;
   const free = await available(directory);
-  return code === 'ENOSPC' || free < besidesContainer ? noSpace(directory, 0, free, thrown) : thrown;
+  return free < besidesContainer ? noSpace(directory, 0, free, thrown) : thrown;
 };

@@ -1,3 +1,5 @@
+import { ReelError, storageHints } from '../../errors.ts';
+import { storageFailure } from '../../exec/failure.ts';
 import { run } from '../../exec/run.ts';
 import { damaged, ext4Superblock, journalPending, type MakeFilesystem, readSuperblock } from './kind.ts';
 
@@ -40,5 +42,13 @@ export const checkExt4 = async (device: string, { readOnly }: { readonly readOnl
     okCodes: anyCode,
   });
   // 0 clean, 1 and 2 corrected
-  if (exitCode > (readOnly ? 0 : 2)) throw damaged('e2fsck', exitCode, stdout.toString());
+  if (exitCode <= (readOnly ? 0 : 2)) return;
+  const said = stdout.toString();
+  // A disk that does not answer is no damage to repair by hand: the same filesystem may be whole on a disk that does.
+  if (storageFailure(said) !== undefined) {
+    const details = { exitCode, output: said.trim().slice(-1000) };
+    const parts = { expected: `${device} to be readable`, got: 'an I/O error while it was checked', details };
+    throw new ReelError('io-error', { ...parts, hint: storageHints['io-error'] });
+  }
+  throw damaged('e2fsck', exitCode, said);
 };

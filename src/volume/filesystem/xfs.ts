@@ -17,7 +17,9 @@ export const makeXfs = async ({ device, label }: MakeFilesystem): Promise<void> 
  * the filesystem looked at as a whole, to tell damage (`filesystem-damaged`) from a log that a read-only mount may not replay.
  */
 export const explainXfs = async (device: string, readOnly: boolean, thrown: unknown): Promise<unknown> => {
-  if (toReelError(thrown).code !== 'command-failed') return thrown;
+  const { code } = toReelError(thrown);
+  // a damaged XFS makes its mount fail with EUCLEAN
+  if (code !== 'command-failed' && code !== 'io-error') return thrown;
   const { exitCode, stdout, stderr } = await run('xfs_repair', ['-n', device], {
     timeoutMs: checkTimeoutMs,
     okCodes: anyCode,

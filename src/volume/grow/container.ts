@@ -53,12 +53,11 @@ export const allocate = async (file: string, to: number): Promise<void> => {
       await run('fallocate', ['--keep-size', ...range, file], { timeoutMs: pieceTimeoutMs });
     }
   } catch (thrown) {
-    // fallocate says "no space" in words only, so the filesystem is asked whether that is what stopped it.
     const directory = path.dirname(file);
     const free = await available(directory);
     const missing = await needs(file, to);
     await release(file);
-    const full = toReelError(thrown).code === 'command-failed' && free < missing;
+    const full = toReelError(thrown).code === 'no-space' && free < missing;
     throw full ? noSpace(directory, needed, await available(directory), thrown) : thrown;
   }
 };

@@ -7,7 +7,7 @@ import { refuseReencrypting } from '../../luks/reencryption.ts';
 import type { LuksDump } from '../../luks/types.ts';
 import { reached, type VolumeContext } from '../context.ts';
 import type { Attachment, ContainerFile } from '../engine/engine.ts';
-import { type Look, lookAt } from '../look.ts';
+import { type Look, lookAt, throwStorageProblem } from '../look.ts';
 import type { Mount } from '../mountinfo.ts';
 import { allocate, lengthen, refuseNoSpace } from './container.ts';
 import { growMounted, type Mounted, measureFilesystem, onlineRefusal } from './filesystem.ts';
@@ -88,6 +88,7 @@ const examine = async (context: VolumeContext, request: Requests['grow']): Promi
       hint: 'lock it first, or open it for writing',
     });
   }
+  throwStorageProblem(report);
   if (report.readOnly !== null || !(isOpen || report.state === 'locked')) {
     throw new ReelError('volume-state', {
       expected: `the volume ${name} to be locked, or open and taking writes`,

@@ -6,7 +6,7 @@ import type { LeaseMount } from '../../helper/protocol/lease.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { reached, type VolumeContext } from '../context.ts';
 import { makeMountPoint } from '../directories.ts';
-import { lookAt } from '../look.ts';
+import { lookAt, throwStorageProblem } from '../look.ts';
 import { type Mount, mountAt, readMounts } from '../mountinfo.ts';
 import { withUndo } from '../undo.ts';
 import { leaseMount, mountedLeases } from './mounted.ts';
@@ -25,6 +25,7 @@ export const addLease = async (context: VolumeContext, request: Request): Promis
   checkLeasePath(request.path, request.readOnly);
   // 1 the volume is open and takes what is asked
   const { report, mount } = await lookAt(context, request.name, { container: request.container });
+  throwStorageProblem(report);
   if (report.state !== 'open' || mount === undefined || (report.readOnly !== null && !request.readOnly)) {
     throw new ReelError('volume-state', {
       expected: `the volume ${request.name} to be open${request.readOnly ? '' : ' and to take writes'}`,
