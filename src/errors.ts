@@ -71,7 +71,13 @@ export const errorTable = {
   'volume-identity': row('the mounted filesystem is not the volume it should be', 'damaged', 409, 6, false),
   'filesystem-damaged': row('the filesystem in the volume needs a repair by hand', 'damaged', 409, 6, false),
   'engine-unavailable': row('no engine can open containers on this machine', 'unavailable', 501, 8, false),
-  'block-plane-died': row('the userspace block plane ended while the volume was open', 'unavailable', 503, 8, true),
+  'block-plane-died': row(
+    'the process that the data of an open volume goes through ended',
+    'unavailable',
+    503,
+    8,
+    true,
+  ),
   'storage-hung': row('the storage below the volume stopped answering', 'unavailable', 503, 8, true),
   'container-changed': row(
     'the container was moved, replaced or cut while the volume was open',

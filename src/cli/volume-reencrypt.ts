@@ -36,22 +36,29 @@ export const volumeReencrypt = (parent: Command): void => {
   const group = parent
     .command('reencrypt')
     .description('give a LUKS2 volume a new volume key: all its data is written again');
-  begins(group, 'start', 'begin; the volume must be locked')
+  begins(group, 'start', 'begin; the volume is locked, or open for writing with the kernel engine')
     .option('--drop-other-keys', 'only the key that unlocks is carried over; let those of other slots go')
     .addHelpText(
       'after',
       `
 For a volume whose header or container somebody may have copied while an old key was valid. The work goes on in the background, survives a
-restart of the service, and the volume stays locked until it is done. Other keys, the recovery key too, are added again afterwards.
+restart of the service. With the kernel engine an open volume stays open and is recorded into meanwhile; a lock stops the work, and the next
+open goes on with it. With the userspace engine lock the volume first; it stays locked until all is done. Other keys, the recovery key too,
+are added again afterwards.
 
 Examples:
+  reelvault volume reencrypt start main
   reelvault volume lock main && reelvault volume reencrypt start main
   reelvault volume reencrypt start main --ask --drop-other-keys`,
     )
     .action(async (name: string, local: { dropOtherKeys?: boolean }, command: Command) =>
       send(name, command, `/reencrypt?dropOtherKeys=${local.dropOtherKeys === true}`),
     );
-  begins(group, 'resume', 'go on after a power cut or a crash in the middle')
+  begins(
+    group,
+    'resume',
+    'go on after a power cut or a crash in the middle; with the kernel engine an open does that, too',
+  )
     .addHelpText('after', '\nExamples:\n  reelvault volume reencrypt resume main')
     .action(async (name: string, _local: object, command: Command) => send(name, command, '/reencrypt/resume'));
   group

@@ -133,6 +133,7 @@ export class Service {
       },
     });
     this.#volumes.use(this.#growth.hooks);
+    this.#volumes.use(this.#reencryption.hooks);
     this.#volumes.use(this.#autoOpen.hooks);
     await this.#volumes.start();
     const destroyer = new VolumeDestroyer({ manager: this.#volumes, log });

@@ -56,8 +56,8 @@ export const volumeReencryptRoutes: FastifyPluginAsyncTypebox<{ reencryption: Re
     '/volumes/:name/reencrypt',
     {
       schema: {
-        summary: 'Give a locked LUKS2 volume a new volume key',
-        description: `${body} All data is written again. The answer comes when the work is under way; it survives a restart of the service.`,
+        summary: 'Give a LUKS2 volume a new volume key',
+        description: `${body} All data is written again: of a locked volume, which stays locked meanwhile, or of one that is open for writing with the kernel engine, which stays open and is recorded into. A lock stops the work after the piece it is at, and the next open goes on with it. The answer comes when the work is under way; it survives a restart of the service.`,
         tags,
         consumes,
         params,

@@ -5,7 +5,7 @@ import { dump, isLuks } from './dump.ts';
 import { erase, format, headerBackup, headerRestore, repair } from './header.ts';
 import { addKey, changeKey, removeKey, removeSlot, testKey } from './keyslots.ts';
 import { closeMapping, mappingStatus, type OpenOptions, openMapping, resizeMapping } from './mapping.ts';
-import { beginReencryption, continueReencryption, recoverReencryption } from './reencryption.ts';
+import { beginReencryption, continueReencryption, type Rewritten, recoverReencryption } from './reencryption.ts';
 import type { MappingStatus } from './status.ts';
 import { exportToken, type GuardState, importToken, removeToken, writeGuard } from './tokens.ts';
 import type { FormatOptions, LuksDump, LuksType, Pbkdf, Token } from './types.ts';
@@ -88,8 +88,8 @@ export class Luks {
   }
 
   /** `output`: the file that gets its progress. */
-  continueReencryption(file: string, key: Buffer, output: string): Promise<void> {
-    return continueReencryption(file, key, { output, env: this.#env });
+  continueReencryption(what: Rewritten, key: Buffer, output: string): Promise<void> {
+    return continueReencryption(what, key, { output, env: this.#env });
   }
 
   importToken(...args: Tail<typeof importToken>): Promise<number> {

@@ -24,11 +24,23 @@ export const refuseReencrypting = (header: Pick<LuksDump, 'requirements'>, name:
   });
 };
 
+/** What is rewritten: a container that nobody has attached, or, with `online`, one in use. cryptsetup cannot tell: the caller has made sure. */
+export interface Rewritten {
+  readonly file: string;
+  /** The mapping in use, and the block device below it that is the container. */
+  readonly online?: { readonly mapping: string; readonly device: string } | undefined;
+}
+
 /**
- * cryptsetup cannot tell whether a file is mapped somewhere; the caller has made sure that it is not. It holds the piece in work in memory: up to
- * a gigabyte by its own choice, 40 MB with pieces of 16 MiB, which are no slower (docs/decisions/032-reencryption.md).
+ * It holds the piece in work in memory: up to a gigabyte by its own choice, 40 MB with pieces of 16 MiB, which are no slower
+ * (docs/decisions/032-reencryption.md). Online, whoever writes to a piece waits while that one is in work, so small is good there, too.
  */
-const offline = ['reencrypt', '--force-offline-reencrypt', ...['--hotzone-size', '16M'], '--key-file', '-'];
+const reencrypt = ({ file, online }: Rewritten, options: readonly string[]): string[] => {
+  const args = ['reencrypt', '--hotzone-size', '16M', '--key-file', '-', ...options];
+  if (online === undefined) return [...args, '--force-offline-reencrypt', file];
+  // As when it was opened: the volume keys in the mapping's table, so that a later resize needs none.
+  return [...args, '--disable-keyring', '--active-name', online.mapping, online.device];
+};
 
 /**
  * Writes the new volume key and the state of the reencryption into the header; no data is touched yet. Only `slot`, which `key` opens, is
@@ -36,13 +48,13 @@ const offline = ['reencrypt', '--force-offline-reencrypt', ...['--hotzone-size',
  */
 export const beginReencryption = async (
   cryptsetup: Cryptsetup,
-  file: string,
+  what: Rewritten,
   key: Buffer,
   { slot, pbkdf }: { readonly slot: number; readonly pbkdf: Pbkdf },
 ): Promise<void> => {
   // Checksums of the piece in work tell after a crash which of its sectors were written: half the writes of a journal.
   const options = ['--init-only', '--resilience', 'checksum', '--key-slot', String(slot), ...pbkdfArgs('luks2', pbkdf)];
-  await cryptsetup.withKey([...offline, ...options, file], checkKey(key), { file, slot });
+  await cryptsetup.withKey(reencrypt(what, options), checkKey(key), { file: what.file, slot });
 };
 
 /**
@@ -55,13 +67,13 @@ export const recoverReencryption = async (cryptsetup: Cryptsetup, file: string, 
 
 /**
  * Goes on with a reencryption in a process of its own that outlives this one: a restart of the service in the middle of hours of work must
- * not stop it. `output` gets a line of JSON every two seconds, and what goes wrong.
+ * not stop it. At SIGTERM it ends after the piece in work, with all in order. `output` gets a line of JSON every two seconds, and what goes wrong.
  */
 export const continueReencryption = async (
-  file: string,
+  what: Rewritten,
   key: Buffer,
   { output, env }: { readonly output: string; readonly env: Readonly<Record<string, string>> },
 ): Promise<void> => {
   const options = ['--batch-mode', '--resume-only', '--progress-json', '--progress-frequency', '2'];
-  await spawnBackground('cryptsetup', [...offline, ...options, file], { input: checkKey(key), output, env });
+  await spawnBackground('cryptsetup', reencrypt(what, options), { input: checkKey(key), output, env });
 };

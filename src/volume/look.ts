@@ -66,8 +66,7 @@ const findProblem = async (
   if (attachment === undefined) return stale(`something else mounted on its mount point: ${mount?.source ?? ''}`);
   if (another !== undefined) return stale('two engines attached to one container');
   if (attachment.device === null) {
-    const died = attachment.engine === 'userspace' && attachment.blockPid === null;
-    return stale(attachment.problem ?? 'an incomplete device', died ? 'block-plane-died' : 'volume-state');
+    return stale(attachment.problem ?? 'an incomplete device', attachment.died ? 'block-plane-died' : 'volume-state');
   }
   if (mount === undefined) return stale(`${attachment.device} attached, but not mounted`);
   if (mount.device !== attachment.number || mount.root !== '/') return stale(`another device mounted: ${mount.source}`);

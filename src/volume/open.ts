@@ -2,7 +2,7 @@ import { ReelError } from '../errors.ts';
 import type { OpenedReport, VolumeReport } from '../helper/protocol/volume.ts';
 import type { Requests } from '../helper/protocol.ts';
 import { guardOf } from '../luks/luks.ts';
-import { refuseReencrypting } from '../luks/reencryption.ts';
+import { isReencrypting } from '../luks/reencryption.ts';
 import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';
 import { unfinishedDestroy } from './destroy/journal.ts';
@@ -13,9 +13,11 @@ import { growBeforeMount } from './grow/before-mount.ts';
 import { proveHeader } from './headers/prove-header.ts';
 import { proveIdentity } from './identity.ts';
 import { readKeyFile } from './key-file.ts';
+import type { VolumePaths } from './layout.ts';
 import { lookAt } from './look.ts';
 import { openOtherwise } from './open-otherwise.ts';
 import { awaitOrphans } from './orphans.ts';
+import { continueBelow, refuseUnopenable } from './reencrypt/reencrypt.ts';
 import { tearDown } from './teardown.ts';
 import { withUndo } from './undo.ts';
 import { finishRename } from './unfinished.ts';
@@ -50,7 +52,7 @@ export const openVolume = async (
   const header = await context.luks.dump(container.path);
   if (isUsable(look.report, readOnly)) return { ...look.report, ...describe(header) };
   if (isUsable(look.report, !readOnly)) throw openOtherwise(name, readOnly);
-  refuseReencrypting(header, name);
+  if (isReencrypting(header)) await refuseUnopenable(header, container, request);
   if (guardOf(header) === 'created') {
     throw new ReelError('volume-state', {
       expected: 'a container whose making was finished',
@@ -75,7 +77,7 @@ export const openVolume = async (
   try {
     const { engine, performance = [], discard = false } = request;
     const attach = { sectorSize: header.sectorSize, readOnly, performance, discard };
-    await bringUp(context, { name, container, mountPoint: paths.mountPoint, engine, attach, key });
+    await bringUp(context, { paths, container, header, engine, attach, key });
   } finally {
     if (request.key === 'keyFile') key.fill(0);
   }
@@ -102,18 +104,19 @@ const notThere = (name: string, state: string): ReelError => {
 };
 
 interface BringUp {
-  readonly name: string;
+  readonly paths: VolumePaths;
   readonly container: ContainerFile;
-  readonly mountPoint: string;
+  readonly header: LuksDump;
   readonly engine: Requests['open']['engine'];
   readonly attach: AttachOptions;
   readonly key: Buffer;
 }
 
-/** All or nothing: attach, check, mount, prove. */
+/** All or nothing: attach, check, mount, prove, go on with what was under way. */
 const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
   withUndo(async (undo) => {
-    const { name, container, mountPoint, engine, attach, key } = what;
+    const { paths, container, header, engine, attach, key } = what;
+    const { name, mountPoint } = paths;
     const { readOnly = false, discard } = attach;
     // 4 attach
     const probe = await context.engines[engine].probe();
@@ -141,6 +144,8 @@ const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
       // 7 prove
       await proveIdentity(mountPoint, { layout: 1, uuid: container.uuid, name });
       reached(context, 'proven');
+      // 8 a new volume key, of which a part was written
+      await continueBelow(context, { paths, container }, header, key);
     } catch (error) {
       throw await explainDeath(context.engines[engine], container, error);
     }

@@ -20,6 +20,8 @@ export const tearDown = async (
   const numbers = new Set<string>();
   for (const engine of Object.values(context.engines)) {
     const attachment = await engine.find(container);
+    // The piece that a killed reencryption was at: the flush would wait for it for ever.
+    if (attachment?.engine === 'kernel' && attachment.died) await engine.abort(container);
     // An incomplete attachment still has the loop device that the filesystem is on.
     for (const number of attachment?.numbers ?? []) numbers.add(number);
   }

@@ -88,7 +88,7 @@ export class Place {
   async helper(more: Partial<HarnessParams> = {}): Promise<Helper> {
     const params: HarnessParams = {
       ...{ datapath: [this.storage, this.mounts], runtime: this.runtime, service },
-      watch: { hangMs: 30_000, lookMs: 50, askMs: 200 },
+      watch: { hangMs: 30_000, lookMs: emulated ? 1000 : 50, askMs: emulated ? 5000 : 200 },
       ...more,
     };
     const main = path.join(import.meta.dirname, 'harness-main.ts');

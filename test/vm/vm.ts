@@ -121,8 +121,9 @@ export class Vm {
     this.#share(at('exchange.sock'), this.exchange, 'none');
     const memory = params.memoryMiB ?? 1536;
     const machine = this.#spawn(qemu, [
-      // One processor: with two, code that V8 changes on one is now and then run as it was on the other (SIGSEGV in the guest's Node).
-      ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '1', '-m', `${memory}M`],
+      // One processor: with two, code that V8 changes on one is now and then run as it was on the other (SIGSEGV in the guest's Node). No
+      // protection keys: V8 changes them with each piece of code it makes, and each time the emulator forgets all address translations.
+      ...['-accel', 'tcg,thread=multi', '-cpu', 'max,-pku,-la57', '-smp', '1', '-m', `${memory}M`],
       ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
       // The file servers read the guest's memory, so it must be shared.
       ...['-object', `memory-backend-memfd,id=memory,size=${memory}M,share=on`, '-numa', 'node,memdev=memory'],

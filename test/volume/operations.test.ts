@@ -9,11 +9,15 @@ import { after, before, test } from 'node:test';
 import { type ReelError, toReelError } from '../../src/errors.ts';
 import { run } from '../../src/exec/run.ts';
 import type { Request } from '../../src/helper/protocol.ts';
-import { createRequest, describeEngines, emulated, type Helper, openRequest, Place, size } from '../helper/harness.ts';
+import { createRequest, describeEngines, emulated, type Helper, openRequest, Place } from '../helper/harness.ts';
 import { readTable, shared, tableOf, writeTable, writing } from './operations-table.ts';
+import { finish, start, status } from './rewriting.ts';
 
 const states = ['absent', 'unfinished', 'locked', 'open', 'open read-only', 'in use', 'pieces'] as const;
 type State = (typeof states)[number];
+
+/** The smallest: it is rewritten several times. */
+const size = 48 * 1024 * 1024;
 
 await describeEngines('operations', (engine) => {
   let place: Place;
@@ -22,7 +26,7 @@ await describeEngines('operations', (engine) => {
   before(async () => {
     place = await Place.make();
     helper = await place.helper();
-    await helper.client.call(createRequest(engine));
+    await helper.client.call(createRequest(engine, { size }));
   });
   after(async () => {
     holder?.kill('SIGKILL');
@@ -35,15 +39,18 @@ await describeEngines('operations', (engine) => {
     'lease-list': { verb: 'lease-list' } as Request,
     'keys-list': { verb: 'keys-list' } as Request,
     'keys-rotate': { verb: 'keys-rotate' } as Request,
+    reencrypt: start('') as Request,
     'grow (to its size)': { verb: 'grow', size } as Request,
     open: openRequest(engine),
     'open read-only': openRequest(engine, { readOnly: true }),
     lock: { verb: 'lock' } as Request,
-    create: createRequest(engine),
+    create: createRequest(engine, { size }),
+    destroy: { verb: 'destroy', confirm: '' } as Request,
   };
 
   const call = async (request: Omit<Request, 'name'>, name: string): Promise<Record<string, unknown>> => {
-    const { result, fd } = await helper.client.call({ ...request, name } as Request);
+    const confirm = 'confirm' in request ? { confirm: name } : {};
+    const { result, fd } = await helper.client.call({ ...request, ...confirm, name } as Request);
     if (fd >= 0) closeSync(fd);
     return result as unknown as Record<string, unknown>;
   };
@@ -76,6 +83,7 @@ await describeEngines('operations', (engine) => {
     if ((state === 'in use' ? 'open' : state) === (await found('v')) && (state === 'in use') === (holder !== undefined))
       return 'v';
     await unlock('v');
+    if ((await found('v')) === 'absent') await call(createRequest(engine, { size }), 'v');
     if (state === 'locked') return 'v';
     await call(openRequest(engine, { readOnly: state === 'open read-only' }), 'v');
     const point = path.join(place.mounts, 'v');
@@ -96,6 +104,7 @@ await describeEngines('operations', (engine) => {
         const outcome = await call(request, name).then(
           async () => {
             const now = await found(name);
+            if ((await status(helper, name).catch(() => undefined))?.state === 'running') await finish(helper, name);
             return now === before_ ? 'done' : `→ ${now}`;
           },
           (error: ReelError) => `\`${toReelError(error).code}\``,

@@ -29,6 +29,8 @@ export interface Attachment {
   /** Attached read-only; null where there is no whole device. */
   readonly readOnly: boolean | null;
   readonly blockPid: number | null;
+  /** The process that its data goes through is gone: luksblock, or cryptsetup in an online reencryption. */
+  readonly died: boolean;
   readonly problem: string | null;
 }
 

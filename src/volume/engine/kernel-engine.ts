@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
 import { ReelError, toReelError } from '../../errors.ts';
 import { run } from '../../exec/run.ts';
 import type { EngineProbe } from '../../helper/protocol/machine.ts';
@@ -7,35 +6,19 @@ import type { Luks } from '../../luks/luks.ts';
 import { withUndo } from '../undo.ts';
 import { type Attachment, type AttachOptions, type ContainerFile, type Engine, sameUuid } from './engine.ts';
 import { attachedLoops, attachLoop, detachLoop, type Loop, refreshLoop } from './loop.ts';
+import { failSuspended, findMapping, type Mapping } from './mapping.ts';
 import { mappingName } from './mapping-name.ts';
 import { checkPerformance } from './performance.ts';
+import { endOnlineRewriters, findRewriters } from './rewriter.ts';
+import { udevEnvironment } from './udev-environment.ts';
 
 const probeTimeoutMs = 30_000;
 
-interface Mapping {
-  readonly number: string;
-  /** Kernel names of the devices below it: `loop3`. */
-  readonly slaves: readonly string[];
-  readonly readOnly: boolean;
-}
-
-/**
- * Where no udev daemon runs (containers, small machines), libdevmapper must make the device nodes itself and not wait for udev's
- * answer, which would never come. Where one runs, it must not be passed over.
- */
-export const udevEnvironment = (): Record<string, string> =>
-  existsSync('/run/udev/control') ? {} : { DM_DISABLE_UDEV: '1' };
-
-const attribute = async (file: string): Promise<string> => (await readFile(file, 'utf8').catch(() => '')).trim();
-
-const findMapping = async (container: ContainerFile): Promise<Mapping | undefined> => {
-  for (const name of (await readdir('/sys/block')).filter((candidate) => candidate.startsWith('dm-'))) {
-    if ((await attribute(`/sys/block/${name}/dm/name`)) !== mappingName(container)) continue;
-    const slaves = await readdir(`/sys/block/${name}/slaves`);
-    const readOnly = (await attribute(`/sys/block/${name}/ro`)) === '1';
-    return { number: await attribute(`/sys/block/${name}/dev`), slaves, readOnly };
-  }
-  return undefined;
+/** What a reencryption was working with is there, and nobody works: its last piece is torn, and whoever wants that waits. */
+const isCut = async (container: ContainerFile, { layers }: Mapping): Promise<boolean> => {
+  if (layers.length === 0 || findRewriters(container).some(({ online }) => online)) return false;
+  // One that ended in order has taken its layers away before.
+  return ((await findMapping(container))?.layers ?? []).length > 0;
 };
 
 /** dm-crypt over a loop device of our own: the one cryptsetup makes has no direct I/O, so every block would be cached twice. */
@@ -70,16 +53,21 @@ export class KernelEngine implements Engine {
     if (mapping === undefined && loop === undefined) return undefined;
     const mapped = `/dev/mapper/${mappingName(container)}`;
     const pieces = {
-      ...{ engine: this.name, device: null, number: null, readOnly: null, blockPid: null },
+      ...{ engine: this.name, device: null, number: null, readOnly: null, blockPid: null, died: false },
       directIo: loop?.directIo ?? null,
       devices: [...(mapping === undefined ? [] : [mapped]), ...loops.map((each) => each.path)],
-      numbers: [...(mapping === undefined ? [] : [mapping.number]), ...loops.map((each) => each.device)],
+      numbers: [
+        ...(mapping === undefined ? [] : [mapping.number, ...mapping.layers.map((layer) => layer.number)]),
+        ...loops.map((each) => each.device),
+      ],
     } as const;
     if (mapping === undefined) return { ...pieces, problem: 'a loop device is attached to it, but no mapping' };
     if (loop === undefined || !mapping.slaves.includes(loop.path.replace('/dev/', ''))) {
       return { ...pieces, problem: `the mapping ${mappingName(container)} lies on something else` };
     }
     if (another !== undefined) return { ...pieces, problem: 'more than one loop device is attached to it' };
+    if (await isCut(container, mapping))
+      return { ...pieces, died: true, problem: 'its online reencryption (cryptsetup) was killed' };
     return { ...pieces, device: mapped, number: mapping.number, readOnly: mapping.readOnly, problem: null };
   }
 
@@ -109,9 +97,10 @@ export class KernelEngine implements Engine {
     told('mapping');
   }
 
-  /** The mapping lives in the kernel: there is no server that could hang. */
-  async abort(): Promise<string[]> {
-    return [];
+  /** The mapping lives in the kernel: nothing hangs but the piece that a reencryption was working on when it was killed. */
+  async abort(container: ContainerFile): Promise<string[]> {
+    const mapping = await findMapping(container);
+    return mapping !== undefined && (await isCut(container, mapping)) ? failSuspended(mapping) : [];
   }
 
   async detach(container: ContainerFile): Promise<void> {
@@ -120,6 +109,7 @@ export class KernelEngine implements Engine {
     if (mapping !== undefined) {
       const ours = loops.some((loop) => mapping.slaves.includes(loop.path.replace('/dev/', '')));
       if (!ours) throw sameUuid(container);
+      await endOnlineRewriters(container);
       await this.#luks.close(mappingName(container));
     }
     for (const loop of loops) await detachLoop(loop);

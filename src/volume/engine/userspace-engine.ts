@@ -69,7 +69,7 @@ export class UserspaceEngine implements Engine {
     const status = mounted ? await this.#status(container) : undefined;
     const pieces = {
       ...{ engine: this.name, device: null, number: null, directIo: null, readOnly: null },
-      blockPid: status?.pid ?? null,
+      ...{ blockPid: status?.pid ?? null, died: status === undefined },
       ...{ devices: loops.map((loop) => loop.path), numbers: loops.map((loop) => loop.device) },
     } as const;
     if (status === undefined) return { ...pieces, problem: 'its block plane (luksblock) does not answer' };

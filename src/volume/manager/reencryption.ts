@@ -3,6 +3,7 @@ import { ReelError, toReelError } from '../../errors.ts';
 import type { ReencryptReport } from '../../helper/protocol/reencrypt.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { repeat } from '../repeat.ts';
+import type { VolumeHooks } from './hooks.ts';
 import type { VolumeManager } from './manager.ts';
 import type { Turn } from './turn.ts';
 
@@ -34,6 +35,13 @@ export class VolumeReencryption {
     this.#params = params;
   }
 
+  /** An open goes on with what was under way. */
+  readonly hooks: VolumeHooks = {
+    onOpen: async ({ name }) => {
+      if (!this.#followed.has(name)) this.#followed.set(name, -1);
+    },
+  };
+
   /** After the manager's. Follows what a former daemon began, and resumes what was cut short where a key file opens the volume. */
   start(): void {
     for (const { name } of this.#params.manager.list()) this.#followed.set(name, -1);
@@ -50,7 +58,7 @@ export class VolumeReencryption {
     return this.#params.manager.exclusive(name, (turn) => this.#status(turn));
   }
 
-  /** Answers when the work is under way; idempotent while it is. Throws `volume-state` unless the volume is locked. */
+  /** Answers when the work is under way; idempotent while it is. Throws `volume-state` unless the volume is locked or open with the kernel engine. */
   begin(name: string, options: { readonly dropOtherKeys: boolean }, current?: Buffer): Promise<ReencryptReport> {
     return this.#params.manager.exclusive(name, async (turn) => {
       const request = { verb: 'reencrypt-start', ...whole(turn), current: by(current), ...options } as const;
@@ -99,11 +107,12 @@ export class VolumeReencryption {
     const report = await this.#status(turn);
     const told = this.#followed.get(name) ?? 0;
     if (report.state === 'running') {
+      if (told < 0) turn.tell({ type: 'volume.reencrypt.running', volume: name });
       const { doneBytes = 0, totalBytes = 1, remainingMs = 0 } = report.progress ?? {};
       const tenths = Math.floor((10 * doneBytes) / totalBytes);
-      if (tenths > told)
+      if (tenths > Math.max(told, 0))
         turn.tell({ type: 'volume.reencrypt.progress', volume: name, doneBytes, totalBytes, remainingMs });
-      this.#followed.set(name, Math.max(tenths, told));
+      this.#followed.set(name, Math.max(tenths, told, 0));
       return;
     }
     this.#followed.delete(name);

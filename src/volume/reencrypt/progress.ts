@@ -1,10 +1,9 @@
-/** The process that reencrypts a container, found by what it is and not by a number in a file, and what it says. */
-import { open, readdir, readFile } from 'node:fs/promises';
+/** What the process that reencrypts a container says. */
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { VolumeContext } from '../context.ts';
-import type { ContainerFile } from '../engine/engine.ts';
 
 /** cryptsetup writes its numbers as strings. */
 const digits = Type.String({ pattern: '^\\d{1,18}$' });
@@ -19,16 +18,6 @@ export interface Progress {
 
 export const outputOf = (context: VolumeContext, uuid: string): string =>
   path.join(context.layout.reencryptions, `${uuid}.log`);
-
-/** Whether a cryptsetup is at work on this container, whoever started it. */
-export const isRunning = async ({ path: file }: Pick<ContainerFile, 'path'>): Promise<boolean> => {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
-  return lines.some((line) => {
-    const [program = '', ...args] = line.split('\0');
-    return path.basename(program) === 'cryptsetup' && args.includes('reencrypt') && args.includes(file);
-  });
-};
 
 /** The last bytes of what it wrote: enough for its last line of progress and its last words. */
 const tail = 4096;

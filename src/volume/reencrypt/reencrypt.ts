@@ -1,10 +1,13 @@
-/** A new volume key for a locked LUKS2 volume. The procedure "A new volume key" of docs/keys.md. */
+/** A new volume key for a LUKS2 volume that is locked, or open with the kernel engine. The procedure "A new volume key" of docs/keys.md. */
 import { ReelError } from '../../errors.ts';
 import type { ReencryptFinished, ReencryptReport } from '../../helper/protocol/reencrypt.ts';
 import type { Requests } from '../../helper/protocol.ts';
-import { isReencrypting } from '../../luks/reencryption.ts';
+import { isReencrypting, type Rewritten, refuseReencrypting } from '../../luks/reencryption.ts';
+import type { LuksDump } from '../../luks/types.ts';
 import { reached, type VolumeContext } from '../context.ts';
 import { removeFile } from '../directories.ts';
+import { mappingName } from '../engine/mapping-name.ts';
+import { findRewriters } from '../engine/rewriter.ts';
 import { renewHeaderBackup } from '../headers/backup.ts';
 import { type Begun, type Located, locate, look, settle, withCurrent } from '../keys/begin.ts';
 import { forgetRemoved, kindOf } from '../keys/kinds.ts';
@@ -12,7 +15,7 @@ import { dropKeyFile } from '../keys/remove.ts';
 import { pbkdfFor } from '../keys/slot.ts';
 import { attachmentsOf } from '../look.ts';
 import { isRewritten, mark, unmark } from './mark.ts';
-import { isRunning, outputOf, readProgress } from './progress.ts';
+import { outputOf, readProgress } from './progress.ts';
 
 type Asked = Parameters<typeof locate>[1];
 
@@ -22,7 +25,7 @@ export const reencryptionOf = async (context: VolumeContext, request: Asked): Pr
 
 const report = async (context: VolumeContext, { container }: Located): Promise<ReencryptReport> => {
   // In this order: what has ended has written its last, and a header that is being written is not read.
-  if (await isRunning(container)) {
+  if (findRewriters(container).length > 0) {
     const { progress } = await readProgress(context, container.uuid);
     return { state: 'running', progress, problem: null };
   }
@@ -40,16 +43,16 @@ export const startReencryption = async (
   request: Requests['reencrypt-start'],
   secret: Buffer | undefined,
 ): Promise<ReencryptReport> => {
-  // 1 a locked LUKS2 container on which nobody is at work
+  // 1 a LUKS2 container, locked or open with the kernel engine, on which nobody is at work
   const located = await locate(context, request);
   const found = await report(context, located);
   if (found.state === 'running') return found;
   if (found.state === 'rewritten') await finish(context, located);
   const begun = await look(context, request);
-  await refuseUnfit(context, begun, request.name);
+  const what = await reach(context, begun, request.name);
   return withCurrent(begun, request.current, secret, async (key) => {
-    if (found.state !== 'unfinished') await begin(context, begun, request, key);
-    return goOn(context, begun, key);
+    if (found.state !== 'unfinished') await begin(context, begun, what, request, key);
+    return goOn(context, begun, what, key);
   });
 };
 
@@ -63,8 +66,32 @@ export const resumeReencryption = async (
   const found = await report(context, located);
   if (found.state !== 'unfinished') return found;
   const begun = await look(context, request);
-  await refuseUnfit(context, begun, request.name);
-  return withCurrent(begun, request.current, secret, (key) => goOn(context, begun, key));
+  const what = await reach(context, begun, request.name);
+  return withCurrent(begun, request.current, secret, (key) => goOn(context, begun, what, key));
+};
+
+/**
+ * Step 7 again, below a volume that is being opened: `key` is the one that opened it. Nothing where the header has one volume key. The caller has
+ * attached the container, which mended the piece that was in work at a crash.
+ */
+export const continueBelow = async (
+  context: VolumeContext,
+  located: Located,
+  header: LuksDump,
+  key: Buffer,
+): Promise<void> => {
+  if (!isReencrypting(header)) return;
+  await goOn(context, located, await reach(context, { ...located, header }, located.paths.name), key);
+};
+
+/** Throws `reencryption-unfinished` unless a volume between two volume keys can be opened, and gone on with, as it is asked for. */
+export const refuseUnopenable = async (
+  header: LuksDump,
+  container: Located['container'],
+  { name, engine, readOnly }: Pick<Requests['open'], 'name' | 'engine' | 'readOnly'>,
+): Promise<void> => {
+  if (engine === 'kernel' && readOnly !== true && findRewriters(container).length === 0) return;
+  refuseReencrypting(header, name);
 };
 
 /** Steps 8 and 9. Idempotent; nothing where nothing is to be done. */
@@ -74,7 +101,8 @@ export const finishReencryption = async (context: VolumeContext, request: Asked)
   return { finished: true, keyFileRemoved: await finish(context, located) };
 };
 
-const refuseUnfit = async (context: VolumeContext, { container, header }: Begun, name: string): Promise<void> => {
+/** What there is to rewrite. Throws `luks-unsupported` for LUKS1, `volume-state` where neither way is open. */
+const reach = async (context: VolumeContext, { container, header }: Begun, name: string): Promise<Rewritten> => {
   if (header.type === 'luks1') {
     throw new ReelError('luks-unsupported', {
       expected: 'LUKS2, whose reencryption survives a crash',
@@ -82,17 +110,28 @@ const refuseUnfit = async (context: VolumeContext, { container, header }: Begun,
       hint: 'make a new volume and copy the recordings',
     });
   }
-  if ((await attachmentsOf(context, container)).length === 0) return;
-  throw new ReelError('volume-state', {
-    expected: `the volume ${name} to be locked while it gets a new volume key`,
-    got: 'one that is attached',
-    hint: `run \`reelvault volume lock ${name}\` first`,
-  });
+  const file = container.path;
+  const [attachment] = await attachmentsOf(context, container);
+  if (attachment === undefined) return { file };
+  const expected = `the volume ${name} to be locked, or open for writing with the kernel engine`;
+  const refused = (got: string, hint: string): ReelError => new ReelError('volume-state', { expected, got, hint });
+  if (attachment.problem !== null) throw refused(attachment.problem, 'open or lock it first: that sets it right');
+  const lock = `run \`reelvault volume lock ${name}\` first`;
+  if (attachment.engine !== 'kernel') {
+    throw refused(
+      'one that is open with the userspace engine, which serves a container under one volume key only',
+      lock,
+    );
+  }
+  const device = attachment.devices.find((each) => each.startsWith('/dev/loop'));
+  if (attachment.readOnly !== false || device === undefined) throw refused('one that is open read-only', lock);
+  return { file, online: { mapping: mappingName(container), device } };
 };
 
 const begin = async (
   context: VolumeContext,
   { container, header }: Begun,
+  what: Rewritten,
   { dropOtherKeys, current }: Requests['reencrypt-start'],
   key: Buffer,
 ): Promise<void> => {
@@ -114,11 +153,16 @@ const begin = async (
   reached(context, 'reencrypt-marked');
   // 4 the new volume key
   const kind = kindOf(header, slot) ?? current;
-  await luks.beginReencryption(container.path, key, { slot, pbkdf: await pbkdfFor(context, header.type, kind) });
+  await luks.beginReencryption(what, key, { slot, pbkdf: await pbkdfFor(context, header.type, kind) });
   reached(context, 'reencrypt-begun');
 };
 
-const goOn = async (context: VolumeContext, { container }: Located, key: Buffer): Promise<ReencryptReport> => {
+const goOn = async (
+  context: VolumeContext,
+  { container }: Located,
+  what: Rewritten,
+  key: Buffer,
+): Promise<ReencryptReport> => {
   // 5 the key, so that a wrong one is told now
   await context.luks.testKey(container.path, key).catch((cause: unknown) => {
     // Between two volume keys cryptsetup ends with 1, and not 2, when no slot opens.
@@ -129,12 +173,13 @@ const goOn = async (context: VolumeContext, { container }: Located, key: Buffer)
       cause,
     });
   });
-  // 6 the piece that was in work at a crash; then a backup with both volume keys: a lost header in the middle of it would otherwise lose everything
-  await context.luks.recoverReencryption(container.path, key);
+  // 6 the piece that was in work at a crash (below an open volume, its attaching did that); then a backup with both volume keys: a lost header
+  // in the middle of it would otherwise lose everything
+  if (what.online === undefined) await context.luks.recoverReencryption(container.path, key);
   await renewHeaderBackup(context, container);
   reached(context, 'reencrypt-backup');
   // 7 the data
-  await context.luks.continueReencryption(container.path, key, outputOf(context, container.uuid));
+  await context.luks.continueReencryption(what, key, outputOf(context, container.uuid));
   reached(context, 'reencrypt-running');
   return { state: 'running', progress: null, problem: null };
 };

@@ -1,6 +1,6 @@
 import { refuseReencrypting } from '../../luks/reencryption.ts';
+import { findRewriters } from '../engine/rewriter.ts';
 import type { Found } from '../headers/find-container.ts';
-import { isRunning } from './progress.ts';
 
 /**
  * Throws `reencryption-unfinished`, for what changes a container by its bytes. It goes by the header as it lies there, because cryptsetup
@@ -8,6 +8,6 @@ import { isRunning } from './progress.ts';
  */
 export const refuseUnderReencryption = async ({ paths, header }: Found, otherwise?: string): Promise<void> => {
   const read = header.type === 'luks2' ? (header.current.metadata.config.requirements?.mandatory ?? []) : [];
-  const requirements = (await isRunning({ path: paths.container })) ? ['online-reencrypt'] : read;
+  const requirements = findRewriters({ path: paths.container }).length > 0 ? ['online-reencrypt'] : read;
   refuseReencrypting({ requirements }, paths.name, otherwise);
 };

@@ -59,7 +59,9 @@ const force = async (
   const gone = (await end('SIGTERM', deadlineMs)) || (await end('SIGKILL', lastPatienceMs));
   reached(context, 'slam-ended');
   // 2 a block plane that hangs: whoever waits for it waits in the kernel, where no signal reaches them
-  const hangs = look.attachments.some(({ device, engine }) => engine === 'userspace' && device === null);
+  const hangs = look.attachments.some(
+    ({ device, engine, died }) => device === null && (engine === 'userspace' || died),
+  );
   if (hangs && look.container !== undefined) {
     for (const engine of Object.values(context.engines)) {
       for (const target of await engine.abort(look.container)) {

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { VolumeContext } from '../context.ts';
 import { mappingName } from '../engine/mapping-name.ts';
+import { findRewriters } from '../engine/rewriter.ts';
 import { mountAt, readOnlyReason } from '../mountinfo.ts';
 import type { PlaneFacts } from './block-planes.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -10,6 +11,7 @@ import {
   deviceName,
   type FilesystemErrors,
   filesystemErrors,
+  hasLayers,
   mappedName,
   mountsNow,
 } from './kernel-facts.ts';
@@ -29,7 +31,7 @@ export interface VolumeFacts {
     /** Counted by ext4; null for other filesystems. */
     readonly errors: FilesystemErrors | null;
   } | null;
-  /** Of the userspace engine. */
+  /** Of the userspace engine; of the kernel engine only while a reencryption works below it: the data goes through its process. */
   readonly plane: PlaneFacts | null;
   /** The container that is attached, under its name of now; ` (deleted)` at its end when it has none. Null: not known, or a block device. */
   readonly attachedFile: string | null;
@@ -48,6 +50,22 @@ export interface Watched {
 const isOwn = (device: string, below: string | undefined, plain: string, uuid: string): boolean =>
   below?.replace(/ \(deleted\)$/, '') === plain || mappedName(device) === mappingName({ uuid });
 
+/** Undefined where no reencryption works below the mapping `device`, or was killed there. */
+const rewriting = (
+  device: string | undefined,
+  container: { readonly path: string; readonly uuid: string },
+): PlaneFacts | undefined => {
+  if (device === undefined || !hasLayers(device)) return undefined;
+  const pid = findRewriters(container).find(({ online }) => online)?.pid;
+  // One that ended in order has taken its layers away before.
+  if (pid === undefined && !hasLayers(device)) return undefined;
+  const file = backingFile(device);
+  return {
+    ...{ pid: pid ?? null, state: pid === undefined ? 'gone' : 'running' },
+    ...{ stalledMs: 0, abortedAfterMs: null, files: file === undefined ? [] : [file], status: null },
+  };
+};
+
 export const factsOf = async (
   { layout, watch: { planes, hosts, rooms } }: VolumeContext,
   { name, container, uuid }: Watched,
@@ -56,7 +74,7 @@ export const factsOf = async (
   const mount = mountAt(mountsNow(), paths.mountPoint);
   const device = mount === undefined ? undefined : deviceName(mount.device);
   const directory = path.join(layout.blocks, uuid ?? 'none');
-  const plane = planes.facts(directory);
+  const plane = planes.facts(directory) ?? rewriting(device, { path: paths.container, uuid: uuid ?? '' });
   const below = device === undefined ? undefined : backingFile(device);
   const own = isOwn(device ?? '', below, path.join(directory, 'plain'), uuid ?? '');
   const answers = plane === undefined || (plane.state === 'running' && plane.stalledMs === 0);

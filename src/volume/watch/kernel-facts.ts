@@ -35,12 +35,16 @@ export const deviceName = (number: string): string | undefined => {
   }
 };
 
-/** The file that a loop device lies on, also through a mapping over it; the kernel follows renames, and says ` (deleted)` after an unlink. */
+/** The file that a loop device lies on, also through mappings over it; the kernel follows renames, and says ` (deleted)` after an unlink. */
 export const backingFile = (device: string): string | undefined =>
   text(`/sys/block/${device}/loop/backing_file`) ??
   names(`/sys/block/${device}/slaves`)
-    .map((slave) => text(`/sys/block/${slave}/loop/backing_file`))
+    .map(backingFile)
     .find((file) => file !== undefined);
+
+/** Mappings below this one: there while a reencryption is at work. */
+export const hasLayers = (device: string): boolean =>
+  names(`/sys/block/${device}/slaves`).some((slave) => slave.startsWith('dm-'));
 
 /** Names of the loop devices on `file`, which may have been unlinked. */
 export const loopsOn = (file: string): string[] =>

@@ -1,0 +1,64 @@
+/** The mapping of a container in device-mapper, as sysfs shows it. */
+import { readdir, readFile } from 'node:fs/promises';
+import { run } from '../../exec/run.ts';
+import { mappingName } from './mapping-name.ts';
+import { udevEnvironment } from './udev-environment.ts';
+
+/** A device-mapper device that cryptsetup keeps below the mapping while it rewrites the container under it. */
+interface Layer {
+  readonly name: string;
+  readonly number: string;
+  /** Whoever reads or writes what it covers waits. */
+  readonly suspended: boolean;
+}
+
+export interface Mapping {
+  readonly number: string;
+  /** Kernel names of the devices that are no mappings, below all layers: `loop3`. */
+  readonly slaves: readonly string[];
+  /** None but while a reencryption is at work, or after it was killed. */
+  readonly layers: readonly Layer[];
+  readonly readOnly: boolean;
+}
+
+const timeoutMs = 30_000;
+
+const attribute = async (file: string): Promise<string> => (await readFile(file, 'utf8').catch(() => '')).trim();
+
+const slavesOf = (device: string): Promise<string[]> => readdir(`/sys/block/${device}/slaves`).catch(() => []);
+
+/** All devices below, each once. */
+const below = async (device: string, seen = new Set<string>()): Promise<Set<string>> => {
+  for (const slave of await slavesOf(device)) {
+    if (seen.has(slave)) continue;
+    seen.add(slave);
+    await below(slave, seen);
+  }
+  return seen;
+};
+
+const layerOf = async (device: string): Promise<Layer> => ({
+  name: await attribute(`/sys/block/${device}/dm/name`),
+  number: await attribute(`/sys/block/${device}/dev`),
+  suspended: (await attribute(`/sys/block/${device}/dm/suspended`)) === '1',
+});
+
+/** Undefined where the container has none. */
+export const findMapping = async (container: { readonly uuid: string }): Promise<Mapping | undefined> => {
+  for (const device of (await readdir('/sys/block')).filter((candidate) => candidate.startsWith('dm-'))) {
+    if ((await attribute(`/sys/block/${device}/dm/name`)) !== mappingName(container)) continue;
+    const all = [...(await below(device))];
+    const layers = await Promise.all(all.filter((each) => each.startsWith('dm-')).map(layerOf));
+    const readOnly = (await attribute(`/sys/block/${device}/ro`)) === '1';
+    const number = await attribute(`/sys/block/${device}/dev`);
+    return { number, slaves: all.filter((each) => !each.startsWith('dm-')), layers, readOnly };
+  }
+  return undefined;
+};
+
+/** Whoever waits for it, and whoever comes, gets an error. Names the layers that were suspended. */
+export const failSuspended = async ({ layers }: Mapping): Promise<string[]> => {
+  const suspended = layers.filter((layer) => layer.suspended).map(({ name }) => name);
+  for (const name of suspended) await run('dmsetup', ['wipe_table', name], { timeoutMs, env: udevEnvironment() });
+  return suspended;
+};
