@@ -130,13 +130,14 @@ export class Ground {
     for (;;) {
       const seen = await this.seen(name);
       const { state, code } = seen;
-      const lie = await this.#lie(name, seen);
-      if (lie === undefined && right.includes(state === 'failed' ? `failed:${code}` : state)) return seen;
+      const isRight = right.includes(state === 'failed' ? `failed:${code}` : state);
+      const lie = isRight ? await this.#lie(name, seen) : undefined;
+      if (isRight && lie === undefined) return seen;
       if (Date.now() > deadline)
         assert.fail(
           `expected ${right.join(' or ')}, got ${JSON.stringify(seen)}${lie === undefined ? '' : `: ${lie}`}`,
         );
-      await sleep(50);
+      await sleep(100);
     }
   }
 

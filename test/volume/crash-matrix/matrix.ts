@@ -71,7 +71,10 @@ class Row {
     await this.#operation.again(subject, await this.#ground.seen(subject.name));
     await this.#operation.tidy?.(subject);
     // What destroys leaves no volume to look at: one more is made for that.
-    if ((await this.#ground.seen(subject.name)).state === 'gone') await createVolume(subject);
+    if ((await this.#ground.seen(subject.name)).state === 'gone') {
+      await createVolume(subject);
+      subject.written.clear();
+    }
     await this.#prove(subject);
     this.#files = { without, whole: await this.#ground.files() };
     if (this.#operation.usesUp) await this.#end(subject);
