@@ -25,6 +25,8 @@ export interface CyclesParams {
   readonly count: number;
   /** After which cycle open descriptors and memory are taken as what the parts have in use. */
   readonly warmAt: number;
+  /** Ends the run after the cycle that is going on. */
+  readonly signal?: AbortSignal;
   readonly say: (line: string) => void;
 }
 
@@ -98,7 +100,7 @@ class Cycles {
   }
 }
 
-export const runCycles = async ({ count, warmAt, say }: CyclesParams): Promise<CyclesReport> => {
+export const runCycles = async ({ count, warmAt, signal, say }: CyclesParams): Promise<CyclesReport> => {
   const temporary = await mkdtemp(path.join(tmpdir(), 'reelvault-cycles-'));
   let service: Service | undefined;
   try {
@@ -110,14 +112,16 @@ export const runCycles = async ({ count, warmAt, say }: CyclesParams): Promise<C
     const before = await cycles.figures();
     let warm = before;
     const began = performance.now();
-    for (let number = 1; number <= count; number += 1) {
+    let done = 0;
+    while (done < count && signal?.aborted !== true) {
       await cycles.run();
-      if (number === warmAt) warm = await cycles.figures();
-      if (number % 10 === 0) say(`${number} cycles, ${Math.round((performance.now() - began) / 1000)} s`);
+      done += 1;
+      if (done === warmAt) warm = await cycles.figures();
+      if (done % 10 === 0) say(`${done} cycles, ${Math.round((performance.now() - began) / 1000)} s`);
     }
     const seconds = Math.round((performance.now() - began) / 1000);
     const after = await cycles.figures();
-    return { cycles: count, recorded: count * clip.length, seconds, before, warm, after };
+    return { cycles: done, recorded: done * clip.length, seconds, before, warm, after };
   } finally {
     await service?.close();
     await rm(temporary, { recursive: true, force: true });
