@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace reelvault::luksblock {
 
@@ -15,11 +16,21 @@ void GroupSync::wrote() {
 
 bool GroupSync::stable() {
   const std::lock_guard lock(mutex);
-  return stableWrites == writes;
+  return untold == 0 && stableWrites == writes;
 }
 
 int GroupSync::sync() {
   std::unique_lock lock(mutex);
+  if (untold != 0) return std::exchange(untold, 0);
+  return flushAll(lock);
+}
+
+void GroupSync::ahead() {
+  std::unique_lock lock(mutex);
+  if (const int error = flushAll(lock)) untold = error;
+}
+
+int GroupSync::flushAll(std::unique_lock<std::mutex>& lock) {
   const uint64_t needed = writes;
   const uint64_t failuresBefore = failures;
   while (stableWrites < needed) {

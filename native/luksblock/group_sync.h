@@ -23,8 +23,12 @@ class GroupSync {
   bool stable();
   /** Returns when every write that had ended at the call is stable: 0, or the errno of a flush that should have made it so. */
   int sync();
+  /** A sync that nobody asked for. Its error is the next one's who asks. */
+  void ahead();
 
  private:
+  int flushAll(std::unique_lock<std::mutex>& lock);
+
   const int fd;
   const Flush flush;
   std::mutex mutex;
@@ -35,6 +39,7 @@ class GroupSync {
   uint64_t failedWrites = 0;  // how many writes the last failed flush should have made stable
   uint64_t failures = 0;
   int lastError = 0;
+  int untold = 0;  // the error of a flush that nobody waited for
   bool flushing = false;
 };
 

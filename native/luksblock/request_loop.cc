@@ -51,6 +51,14 @@ bool takesLong(const RawRequest& raw, Plane& plane, const SmallIo* small) {
   }
 }
 
+// Syncs come in a rhythm: the next one may be begun before it is asked for.
+void foresee(const RawRequest& raw, FlushAhead& forecast) {
+  const auto header = raw.at<fuse_in_header>(0);
+  if (header.nodeid != kPlain) return;
+  if (header.opcode == FUSE_FSYNC) forecast.asked();
+  if (header.opcode == FUSE_WRITE && raw.at<fuse_read_in>(sizeof header).size > kSmallRequest) forecast.streamed();
+}
+
 void waitReadable(int fd) {
   pollfd waited{fd, POLLIN, 0};
   poll(&waited, 1, -1);
@@ -74,6 +82,7 @@ void serveRequests(fuse_session* session, Service& service) {
       continue;
     }
     if (got <= 0) break;
+    if (small != nullptr) foresee(raw, small->forecast());
     if (takesLong(raw, service.plane, small.get())) threads.give(raw.buffer);
     else fuse_session_process_buf(session, &raw.buffer);
   }

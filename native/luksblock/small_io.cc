@@ -28,7 +28,8 @@ SmallIo::SmallIo(Plane& plane, Worker& worker, Counters& counters, int fuseFd)
       worker(worker),
       counters(counters),
       fuseFd(fuseFd),
-      memory(static_cast<uint8_t*>(std::aligned_alloc(kMemoryAlign, kSmallSlots * kSmallRequest))) {
+      memory(static_cast<uint8_t*>(std::aligned_alloc(kMemoryAlign, kSmallSlots * kSmallRequest))),
+      ahead([&plane] { plane.flushAhead(); }) {
   if (!memory) throw std::bad_alloc();
   for (unsigned index = 0; index < kSmallSlots; index += 1) {
     slots[index].buffer = memory.get() + index * kSmallRequest;
@@ -98,8 +99,10 @@ bool SmallIo::write(fuse_req_t request, uint64_t offset, std::span<const uint8_t
   if (!plane.beginWrite(offset, bytes.size(), range)) return false;
   Slot& slot = takeSlot(request, offset, bytes.size(), true);
   slot.range = range;
+  writing += 1;
   if (!worker.cipher.encrypt(offset, bytes.data(), slot.buffer, bytes.size())) {
     plane.endWrite(range);
+    writing -= 1;
     replyError(request, counters, counters.writeErrors, EIO);
     free[freeCount++] = indexOf(slot);
     return true;
@@ -152,6 +155,8 @@ void SmallIo::finishRead(Slot& slot, int result) {
 void SmallIo::finishWrite(Slot& slot, int result) {
   const int error = result == static_cast<int>(slot.length) ? 0 : plane.writeSealed(slot.offset, {slot.buffer, slot.length});
   plane.endWrite(slot.range);
+  writing -= 1;
+  ahead.wrote(writing == 0);
   if (error != 0) replyError(slot.request, counters, counters.writeErrors, error);
   else replyWritten(slot.request, counters, slot.length);
 }

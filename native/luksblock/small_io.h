@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "luksblock/flush_ahead.h"
 #include "luksblock/fuse_operations.h"
 #include "luksblock/plane.h"
 #include "luksblock/status.h"
@@ -37,6 +38,8 @@ class SmallIo {
   /** False where a write of part of one of these units is under way: it has to be waited for elsewhere. */
   bool write(fuse_req_t request, uint64_t offset, std::span<const uint8_t> bytes);
 
+  /** To be told of syncs and of writes that are not for here. */
+  FlushAhead& forecast() { return ahead; }
   bool full() const { return freeCount == 0; }
   /** Hands over what was begun, waits until a FUSE request has come or something is done, and replies to what is done. */
   void wait();
@@ -72,6 +75,8 @@ class SmallIo {
   std::array<Slot, kSmallSlots> slots;
   std::array<unsigned, kSmallSlots> free{};
   unsigned freeCount = 0;
+  unsigned writing = 0;
+  FlushAhead ahead;
 };
 
 }  // namespace reelvault::luksblock

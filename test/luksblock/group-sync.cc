@@ -87,10 +87,27 @@ void errorsAreShared() {
   expect(heard >= 2, "who waited for the flush that failed hears of it");
 }
 
+void aheadOfTime() {
+  GroupSync group(-1, fakeFlush);
+  group.sync();
+  group.wrote();
+  const uint64_t before = flushes;
+  group.ahead();
+  expect(group.stable() && group.sync() == 0 && flushes == before + 1, "what was flushed ahead of time is not flushed again");
+  group.wrote();
+  failing = EIO;
+  group.ahead();
+  failing = 0;
+  group.wrote();
+  expect(!group.stable() && group.sync() == EIO, "an error that came before anybody asked is the next one's who asks");
+  expect(!group.stable() && group.sync() == 0 && group.stable(), "it is told once, and what it left is flushed then");
+}
+
 }  // namespace
 
 int main() {
   inOrder();
+  aheadOfTime();
   atOnce();
   errorsAreShared();
   return 0;

@@ -58,7 +58,7 @@ const growOften = async (container: string, mount: string): Promise<void> => {
   await plain.close();
 };
 
-/** Sixteen requests of whole sectors under way all the time, with what was written checked. */
+/** Sixteen requests of whole sectors under way all the time, with what was written checked, and syncs in a rhythm. */
 const small = (plain: string): Promise<string> =>
   must('fio', [
     ...['--name=small', `--filename=${plain}`, '--offset=2m', '--size=4m', '--direct=1', '--ioengine=libaio'],
@@ -69,7 +69,7 @@ const small = (plain: string): Promise<string> =>
       '--verify=crc32c',
       '--verify_fatal=1',
       '--verify_state_save=0',
-      '--fsync=32',
+      '--fsync=8',
     ],
   ]);
 
