@@ -8,7 +8,7 @@ import type { TicketOffice } from '../auth/tickets.ts';
 import { type Access, guard } from './access.ts';
 import { type AuditPart, auditRequests, auditRoutes, auditSignIns } from './audit.ts';
 import { limitBodyTime } from './body-deadline.ts';
-import { errorSchema, handleErrors, refuseBadUrl } from './error-handler.ts';
+import { errorSchema, handleErrors, limitUrls, refuseBadUrl } from './error-handler.ts';
 import { type EventsPart, eventRoutes } from './events.ts';
 import { healthRoutes, type PartsHealth } from './health.ts';
 import { type MetricsPart, metricsRoutes } from './metrics.ts';
@@ -83,6 +83,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   handleErrors(app);
+  limitUrls(app);
   app.addSchema(errorSchema);
   guard(app, { auth: params.auth, tickets: params.tickets, isLocal: (request) => params.local.has(request.raw) });
   limitBodyTime(app);

@@ -9,6 +9,7 @@ import type {
 import Type from 'typebox';
 import { ReelError } from '../errors.ts';
 import { isAdmin } from './access.ts';
+import { longestUrl, urlTooLong } from './client-errors.ts';
 
 /** Every answer that is no success has this form. */
 export const errorSchema = Type.Object(
@@ -88,6 +89,8 @@ const answerOf = (error: ReelError, request: FastifyRequest): ReturnType<ReelErr
 
 const send = (error: ReelError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   if (error.code === 'unauthorized') reply.header('www-authenticate', 'Basic realm="reelvault", charset="UTF-8"');
+  // Not every refusal has passed the hooks that set them.
+  reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
   const retryAfter = error.details.retryAfterSeconds;
   if (typeof retryAfter === 'number') reply.header('retry-after', String(retryAfter));
   // No route schema here: a route may declare other answers for the status than this one.
@@ -96,9 +99,17 @@ const send = (error: ReelError, request: FastifyRequest, reply: FastifyReply): F
 };
 
 /** For what fastify refuses before there is a route: its own answer and log line would quote the URL, and with it a ticket. */
-export const refuseBadUrl = (_error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-  const url = { expected: 'a well-formed URL', got: 'one that cannot be decoded' };
-  send(new ReelError('invalid-argument', url), request, reply);
+export const refuseBadUrl = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+  const undecodable = { expected: 'a well-formed URL', got: 'one that cannot be decoded' };
+  const isLong = error.statusCode === 414;
+  send(isLong ? urlTooLong() : new ReelError('invalid-argument', undecodable), request, reply);
+};
+
+/** First of all hooks: nothing else reads a URL that long. */
+export const limitUrls = (app: FastifyInstance): void => {
+  app.addHook('onRequest', async (request) => {
+    if (request.url.length > longestUrl) throw urlTooLong();
+  });
 };
 
 export const handleErrors = (app: FastifyInstance): void => {

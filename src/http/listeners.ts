@@ -9,6 +9,7 @@ import { answersOn } from '../config/unix-socket.ts';
 import { ReelError } from '../errors.ts';
 import { forPublishers } from '../ingest/publisher-server.ts';
 import type { KeyPair } from '../tls/certificate.ts';
+import { answerClientErrors, mostHeaderBytes } from './client-errors.ts';
 
 export interface ListenersParams {
   readonly app: FastifyInstance;
@@ -58,10 +59,12 @@ export class Listeners {
     const { app, local, certificate } = params;
     const { key, certificate: cert } = certificate;
     this.#public = forPublishers(
-      https.createServer({ key, cert, minVersion: 'TLSv1.2' }, (request, response) => app.routing(request, response)),
+      https.createServer({ key, cert, minVersion: 'TLSv1.2', maxHeaderSize: mostHeaderBytes }, (request, response) =>
+        app.routing(request, response),
+      ),
     );
     this.#admin = forPublishers(
-      http.createServer((request, response) => {
+      http.createServer({ maxHeaderSize: mostHeaderBytes }, (request, response) => {
         local.add(request);
         app.routing(request, response);
       }),
@@ -69,8 +72,11 @@ export class Listeners {
   }
 
   async start(): Promise<void> {
-    const { host, port, adminSocket } = this.#params;
-    for (const server of [this.#public, this.#admin]) server.headersTimeout = 15_000;
+    const { app, host, port, adminSocket } = this.#params;
+    for (const server of [this.#public, this.#admin]) {
+      server.headersTimeout = 15_000;
+      answerClientErrors(server, app.log);
+    }
     await removeStale(adminSocket);
     // Nobody may connect between bind and chmod.
     const umask = process.umask(0o177);

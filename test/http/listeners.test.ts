@@ -5,12 +5,14 @@ import { once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
+import net from 'node:net';
 
 import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import tls from 'node:tls';
+import type { WireError } from '../../src/errors.ts';
 import { Listeners } from '../../src/http/listeners.ts';
 import { makeCertificate } from '../../src/tls/certificate.ts';
 import { standIn } from './support.ts';
@@ -70,6 +72,74 @@ const handshake = async (maxVersion: tls.SecureVersion): Promise<string | null> 
   socket.destroy();
   return version;
 };
+
+/** Sends bytes as they are and gives the answer, headers and body. */
+const exchange = async (
+  socket: net.Socket,
+  bytes: string,
+): Promise<{ head: string; error: WireError & { requestId: string } }> => {
+  const answer = text(socket);
+  socket.write(bytes);
+  const [head = '', body = ''] = (await answer).split('\r\n\r\n');
+  return { head, error: JSON.parse(body).error };
+};
+const rawTls = () => tls.connect({ port: listeners.port, host: '127.0.0.1', ca: certificate.certificate });
+const rawSocket = () => net.connect(adminSocket);
+
+const tooMuch: [title: string, bytes: string, status: number, code: string, expected: RegExp][] = [
+  [
+    'large headers',
+    `GET / HTTP/1.1\r\nhost: x\r\ncookie: ${'c'.repeat(20_000)}\r\n\r\n`,
+    431,
+    'headers-too-large',
+    /15360 bytes/,
+  ],
+  [
+    'headers far larger than is read',
+    `GET / HTTP/1.1\r\ncookie: ${'c'.repeat(2_000_000)}\r\n\r\n`,
+    431,
+    'headers-too-large',
+    /./,
+  ],
+  [
+    'a URL longer than all headers may be',
+    `GET /${'u'.repeat(60_000)} HTTP/1.1\r\nhost: x\r\n\r\n`,
+    414,
+    'url-too-long',
+    /8192 bytes/,
+  ],
+  [
+    'a URL that Node would take',
+    `GET /?${'u'.repeat(9000)} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
+    414,
+    'url-too-long',
+    /8192 bytes/,
+  ],
+  [
+    'a long name in a path',
+    `GET /api/v1/volumes/${'u'.repeat(300)} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
+    414,
+    'url-too-long',
+    /at most 200/,
+  ],
+  ['what is no HTTP', 'hello marked-word\r\n\r\n', 400, 'invalid-argument', /HTTP\/1\.1/],
+];
+for (const [title, bytes, status, code, expected] of tooMuch) {
+  for (const [where, connect] of [
+    ['HTTPS', rawTls],
+    ['the socket', rawSocket],
+  ] as const)
+    test(`${title}, over ${where}: ${status} in the form of all errors`, async () => {
+      const { head, error } = await exchange(connect(), bytes);
+      assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} [A-Z]`));
+      assert.match(head, /content-type: application\/json/i);
+      assert.equal(error.code, code);
+      assert.match(error.expected, expected);
+      assert.match(error.requestId, /^[0-9a-f-]{36}$/);
+      assert.ok(head.includes(error.requestId));
+      assert.equal(JSON.stringify(error).includes('marked-word'), false);
+    });
+}
 
 test('TLS 1.2 and 1.3, nothing older', async () => {
   assert.equal(await handshake('TLSv1.3'), 'TLSv1.3');
