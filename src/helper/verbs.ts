@@ -1,4 +1,5 @@
 import { Value } from 'typebox/value';
+import { gotOf, wantedBy } from '../config/schema-words.ts';
 import { ReelError } from '../errors.ts';
 import type { VolumeContext } from '../volume/context.ts';
 import { KeyedMutex } from '../volume/mutex.ts';
@@ -39,11 +40,18 @@ export const parseRequest = (json: unknown): Request => {
   }
   const { schema } = verbs[verb as Verb];
   if (Value.Check(schema, json)) return json as Request;
-  const [first] = Value.Errors(schema, json);
-  throw invalid(
-    `a request of the form of ${verb}`,
-    `${first?.instancePath ?? ''} ${first?.message ?? 'another'}`.trim(),
-  );
+  throw refusal(verb, json, Value.Errors(schema, json));
+};
+
+/** The first value that is wrong, by its name; what is missing or too much is told of the whole. */
+const refusal = (verb: string, json: unknown, faults: ReturnType<typeof Value.Errors>): ReelError => {
+  const fault = faults.find(({ instancePath }) => instancePath !== '') ?? faults[0];
+  const field = fault?.instancePath.slice(1).replaceAll('/', '.') ?? '';
+  if (fault === undefined || field === '')
+    return invalid(`a request of the form of ${verb}`, fault?.message ?? 'another');
+  if (fault.keyword === 'boolean') return invalid(`a request of the form of ${verb}`, `${field} in it`);
+  const value = Value.Pointer.Get(json, fault.instancePath);
+  return invalid(`${field} of ${verb} to be ${wantedBy(fault)}`, gotOf(field, value));
 };
 
 /** As many secrets as the verb takes: a stray one would mean that the caller mistook the verb. */

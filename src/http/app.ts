@@ -79,7 +79,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     requestIdHeader: false,
     genReqId: () => randomUUID(),
     routerOptions: { maxParamLength: 200 },
-    ajv: { customOptions: { coerceTypes: true, removeAdditional: false, useDefaults: true } },
+    ajv: { customOptions: { verbose: true, coerceTypes: true, removeAdditional: false, useDefaults: true } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   handleErrors(app);

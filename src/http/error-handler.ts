@@ -1,15 +1,10 @@
 /** Turns what routes throw into answers. Strangers learn the code of a failure inside, the admin what happened, the log everything. */
-import type {
-  FastifyError,
-  FastifyInstance,
-  FastifyReply,
-  FastifyRequest,
-  FastifySchemaValidationError,
-} from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { ReelError } from '../errors.ts';
 import { isAdmin } from './access.ts';
 import { longestUrl, urlTooLong } from './client-errors.ts';
+import { schemaError } from './schema-errors.ts';
 
 /** Every answer that is no success has this form. */
 export const errorSchema = Type.Object(
@@ -31,24 +26,10 @@ export const errorSchema = Type.Object(
 /** For the `response` of every route. */
 export const errorAnswers = { '4xx': Type.Ref('Error'), '5xx': Type.Ref('Error') };
 
-const places: Readonly<Record<string, string>> = { params: 'path', querystring: 'query', headers: 'header' };
-
-const fieldOf = ({ instancePath, params }: FastifySchemaValidationError): string => {
-  const field = instancePath.slice(1) || params.missingProperty || params.additionalProperty;
-  return typeof field === 'string' ? `"${field}"` : 'everything';
-};
-
 /** What fastify itself refuses, before a route runs. */
 const fromFastify = (error: FastifyError, request: FastifyRequest): ReelError | undefined => {
-  const wrong = error.validation?.[0];
-  if (wrong !== undefined) {
-    const where = `${error.validationContext ?? 'request'}${wrong.instancePath}`;
-    return new ReelError('invalid-argument', {
-      expected: `${fieldOf(wrong)} in the ${places[error.validationContext ?? ''] ?? 'request'} to be acceptable: it ${wrong.message ?? 'is not'}`,
-      got: 'another value',
-      details: { where, rule: wrong.keyword },
-    });
-  }
+  const refused = schemaError(error);
+  if (refused !== undefined) return refused;
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new ReelError('body-too-large', {
       expected: `at most ${request.routeOptions.bodyLimit} bytes`,
@@ -57,6 +38,10 @@ const fromFastify = (error: FastifyError, request: FastifyRequest): ReelError | 
   }
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ReelError('media-type', { expected: 'a media type of this route', got: 'another one' });
+  }
+  if (error.code === 'FST_ERR_CTP_INVALID_JSON_BODY' || error.code === 'FST_ERR_CTP_EMPTY_JSON_BODY') {
+    const got = error.code === 'FST_ERR_CTP_EMPTY_JSON_BODY' ? 'nothing' : 'something else';
+    return new ReelError('invalid-argument', { expected: 'JSON in the body', got });
   }
   const status = error.statusCode ?? 500;
   // Not the message: parsers quote the body in it.

@@ -2,11 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type, { type Static } from 'typebox';
 import type { TicketOffice } from '../auth/tickets.ts';
+import { streamNamePattern } from '../config/schema-words.ts';
 import { volumeNamePattern } from '../config/settings.ts';
 import { checkNewStreamName } from '../recorder/stream-registry.ts';
 import { errorAnswers } from './error-handler.ts';
-
-export const streamNamePattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
 
 const configFields = {
   volume: Type.String({ pattern: volumeNamePattern }),

@@ -1,6 +1,7 @@
 /** /api/v1/volumes/:name/header: backups, damage, restore. No key is asked for: who may do this is who may destroy the volume. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
+import { backupNamePattern } from '../config/schema-words.ts';
 import { volumeNamePattern } from '../config/settings.ts';
 import type { HeaderBackups, HeaderResults } from '../helper/protocol/header.ts';
 import { errorAnswers } from './error-handler.ts';
@@ -26,7 +27,7 @@ const slots = Type.Array(Type.Integer());
 
 const backupName = Type.Optional(
   Type.String({
-    pattern: '^[0-9a-f-]{36}\\.[0-9TZ]{16,19}(\\.replaced)?\\.img$',
+    pattern: backupNamePattern,
     description: 'a name of the list; default: the newest backup',
   }),
 );

@@ -1,6 +1,7 @@
 /** Volumes that open without an admin: whether they do, and what their keys are bound to. Secrets are the bytes of the body. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type, { type Static } from 'typebox';
+import { pcrsPattern, thumbprintPattern } from '../config/schema-words.ts';
 import { volumeNamePattern } from '../config/settings.ts';
 import { errorAnswers } from './error-handler.ts';
 import { acceptSecrets, secretOf } from './secret-body.ts';
@@ -59,11 +60,9 @@ const bindQuery = Type.Object(
     pin: Type.Enum(['tang', 'tpm2']),
     url: Type.Optional(url),
     thumbprint: Type.Optional(
-      Type.String({ pattern: '^[A-Za-z0-9_-]{43}$', description: 'of a signing key of the Tang server' }),
+      Type.String({ pattern: thumbprintPattern, description: 'of a signing key of the Tang server' }),
     ),
-    pcrs: Type.Optional(
-      Type.String({ pattern: '^[0-9]{1,2}(,[0-9]{1,2})*$', maxLength: 80, description: 'of the bank sha256' }),
-    ),
+    pcrs: Type.Optional(Type.String({ pattern: pcrsPattern, maxLength: 80, description: 'of the bank sha256' })),
   },
   { additionalProperties: false },
 );

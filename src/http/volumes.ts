@@ -1,6 +1,7 @@
 /** /api/v1/volumes: make, open and look at volumes. Passphrases come as the bytes of the body, everything else in the query. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type, { type Static } from 'typebox';
+import { modePattern } from '../config/schema-words.ts';
 import { volumeNamePattern } from '../config/settings.ts';
 import { parseSize, sizePattern } from '../config/size.ts';
 import { createOptions } from '../helper/protocol/volume.ts';
@@ -130,7 +131,7 @@ const createQuery = Type.Object(
     open: Type.Boolean({ default: true, description: 'leave it open' }),
     ...createOptions,
     mode: Type.Optional(
-      Type.String({ pattern: '^[0-7]{3,4}$', description: 'of the mounted root directory, octal: 0770' }),
+      Type.String({ pattern: modePattern, description: 'of the mounted root directory, octal: 0770' }),
     ),
     performance: Type.Optional(
       Type.String({

@@ -100,6 +100,12 @@ test('values out of the schemas are refused before anything is touched', () => {
   ];
   for (const request of wrong) assert.throws(() => parseRequest(request), { code: 'invalid-argument' });
   assert.deepEqual(parseRequest(create), create);
+  assert.throws(() => parseRequest({ ...create, name: 'A' }), {
+    message: /^Expected name of create to be a name of at most 63 characters.*, got "A"$/,
+  });
+  assert.throws(() => parseRequest({ ...create, size: create.size + 1 }), {
+    message: /^Expected size of create to be a multiple of 4096, got 67108865$/,
+  });
 });
 
 test('a secret where none belongs is refused', async () => {

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { backupNamePattern } from '../../config/schema-words.ts';
 import type { DestroyReport } from '../../volume/destroy/report.ts';
 import type { BackupFile } from '../../volume/headers/backup-files.ts';
 import type { HeaderCheck } from '../../volume/headers/check.ts';
@@ -9,7 +10,7 @@ import { container, minute, name, none, strict, uuid } from './parts.ts';
 
 const which = { name, container, uuid };
 /** A name of the list, never a path. */
-const backup = Type.Optional(Type.String({ pattern: '^[0-9a-f-]{36}\\.[0-9TZ]{16,19}(\\.replaced)?\\.img$' }));
+const backup = Type.Optional(Type.String({ pattern: backupNamePattern }));
 
 /** The header of a volume, and the end of one. No verb takes a key. */
 export const headerVerbs = {

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { pcrsPattern, thumbprintPattern } from '../../config/schema-words.ts';
 import type { Attempt, Way } from '../../volume/unlock/way.ts';
 import type { KeyRemoved } from './keys.ts';
 import { byKey, container, engine, key, minute, name, none, strict } from './parts.ts';
@@ -35,9 +36,9 @@ export const unlockVerbs = {
         ...{ verb: Type.Literal('unlock-bind'), ...about, current: key },
         pin: Type.Union([Type.Literal('tang'), Type.Literal('tpm2')]),
         url: Type.Optional(url),
-        thumbprint: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' })),
+        thumbprint: Type.Optional(Type.String({ pattern: thumbprintPattern })),
         /** Numbers of PCRs of the bank sha256. */
-        pcrs: Type.Optional(Type.String({ pattern: '^[0-9]{1,2}(,[0-9]{1,2})*$', maxLength: 80 })),
+        pcrs: Type.Optional(Type.String({ pattern: pcrsPattern, maxLength: 80 })),
       },
       strict,
     ),

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { labelPattern } from '../../config/schema-words.ts';
 import type { ReelError } from '../../errors.ts';
 import { ciphers } from '../../luks/types.ts';
 import { performanceFlags } from '../../volume/engine/performance.ts';
@@ -31,7 +32,7 @@ export const createOptions = {
   sparse: Type.Optional(Type.Boolean()),
   filesystem: Type.Optional(Type.Enum(['ext4', 'xfs'])),
   /** Of filesystem and LUKS2 header. */
-  label: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_.+-]{1,16}$' })),
+  label: Type.Optional(Type.String({ pattern: labelPattern })),
   /** Of the mounted root directory; default root, root, 0755. */
   owner: Type.Optional(account),
   group: Type.Optional(account),

@@ -1,6 +1,6 @@
 /** What can be chosen for a new volume, and which engine can do it. Kept apart from the procedure, which takes them as given. */
 import { ReelError } from '../../errors.ts';
-import { sizeUnit } from '../../helper/protocol/volume.ts';
+import { largestVolume, sizeUnit, smallestVolume } from '../../helper/protocol/volume.ts';
 import type { Requests } from '../../helper/protocol.ts';
 
 type Create = Requests['create'];
@@ -15,9 +15,13 @@ const longestLabel = { ext4: 16, xfs: 12 } as const;
 /** Bytes of the container before the payload, as cryptsetup lays them out. */
 export const headerBytes = { luks1: 2 * 1024 * 1024, luks2: 16 * 1024 * 1024 } as const;
 
-/** Bytes of the container whose device has `netSize` of them, rounded up to whole sectors. */
-export const containerBytes = (netSize: number, type: keyof typeof headerBytes): number =>
-  Math.ceil(netSize / sizeUnit) * sizeUnit + headerBytes[type];
+/** Bytes of the container whose device has `netSize` of them, rounded up to whole sectors. Throws `invalid-argument` for too few or many. */
+export const containerBytes = (netSize: number, type: keyof typeof headerBytes): number => {
+  const size = Math.ceil(netSize / sizeUnit) * sizeUnit + headerBytes[type];
+  if (size >= smallestVolume && size <= largestVolume) return size;
+  const [least, most] = [smallestVolume - headerBytes[type], largestVolume - headerBytes[type]];
+  throw refuse(`a net size of ${least} to ${most} bytes`, `${netSize} bytes`);
+};
 
 /** Refuses combinations that no engine, or not this one, or not this filesystem can do. Throws `invalid-argument`. */
 export const checkOptions = (request: Create): void => {
