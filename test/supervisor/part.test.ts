@@ -12,7 +12,7 @@ interface Hooks {
 }
 
 /** A part whose process runs `script`; `until` resolves with the first event that fits. */
-const setup = (t: Hooks, script: string, options: { readyTimeoutMs?: number } = {}) => {
+const setup = (t: Hooks, script: string, options: { readyTimeoutMs?: number; input?: Buffer } = {}) => {
   const events: PartEvent[] = [];
   const waiting: { fits: (event: PartEvent) => boolean; resolve: (event: PartEvent) => void }[] = [];
   const log = new PassThrough().resume();
@@ -22,6 +22,7 @@ const setup = (t: Hooks, script: string, options: { readyTimeoutMs?: number } = 
     args: ['-e', script],
     env: () => ({ PATH: '/usr/bin:/bin' }),
     cwd: '/',
+    ...(options.input === undefined ? {} : { input: options.input }),
     log,
     backoff: { first: 10, longest: 40, soon: 60_000 },
     readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
@@ -170,4 +171,19 @@ test('the standard input of a part ends with its supervisor, even when that is k
   await outer.stop(0);
   while (alive(Number(pid))) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(await readFile(file, 'utf8'), 'ended');
+});
+
+test('what a part is given on standard input comes at every start, and the input stays open after it', async (t) => {
+  const { part, until } = setup(
+    t,
+    `process.stdin.once('data', (bytes) => process.stdout.write(JSON.stringify({ ready: true, got: String(bytes) }) + '\\n'));
+     process.stdin.on('end', () => process.exit(9)); setInterval(() => {}, 1e6);`,
+    { input: Buffer.from('marked') },
+  );
+  assert.equal((await part.start()).got, 'marked');
+  const former = part.pid ?? 0;
+  const started = until((event) => event.event === 'started' && event.pid !== former);
+  process.kill(former, 'SIGKILL');
+  await started;
+  assert.equal(alive(part.pid ?? 0), true);
 });
