@@ -42,10 +42,12 @@ const numbers = (receiver: Receiver): unknown[] => receiver.posted.map(({ facts 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 /** Resolves once this holds; each wait is ended by what the test itself causes. */
 const until = async (holds: () => boolean): Promise<void> => {
-  while (!holds()) await sleep(2);
+  for (const deadline = performance.now() + 30_000; !holds(); await sleep(2)) {
+    assert.ok(performance.now() < deadline, `still not so: ${holds}`);
+  }
 };
 
-describe('webhook', () => {
+describe('webhook', { timeout: 120_000 }, () => {
   const receivers: Receiver[] = [];
   const hooks: Webhook[] = [];
   const receiver = async (...args: [tls?: object]): Promise<Receiver> => {
@@ -235,7 +237,10 @@ describe('webhook', () => {
   test('overflow: the oldest make room, it is told and counted, and the first that comes says how many are missing', async () => {
     const there = await receiver();
     await there.stop();
-    const { publish, own, status, told } = hook([there.url], { limits: { maxEvents: 10 } });
+    const { publish, own, status, bus } = hook([there.url], { limits: { maxEvents: 10 } });
+    const order: number[] = [];
+    // One that hears each event after the webhook did.
+    bus.subscribe({ onEvent: ({ id }) => void order.push(Number(id.split('-')[1])) });
     publish(1);
     // The first one is on its way and waits no more.
     await until(() => status().failedAttempts > 0);
@@ -252,7 +257,6 @@ describe('webhook', () => {
     const counts = own().flatMap(({ type, facts }) => (type === 'webhook.dropped' ? [facts.count] : []));
     assert.deepEqual(counts, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]);
     // Whoever listens hears everything in the order of its ids, although the webhook told something in between.
-    const order = told.map(({ id }) => Number(id.split('-')[1]));
     assert.deepEqual(order, upTo(order.length));
   });
 
@@ -292,7 +296,9 @@ describe('webhook', () => {
     const { publish, webhook, status, lines } = hook([there.url], { limits: { firstMs: 3_600_000 } });
     publish(20);
     await until(() => status().failedAttempts === 1);
-    await Promise.all([webhook.close(3_600_000), webhook.close(3_600_000)]);
+    const late = sleep(30_000, 'late', { ref: false });
+    const closed = Promise.all([webhook.close(3_600_000), webhook.close(3_600_000)]);
+    assert.notEqual(await Promise.race([closed, late]), 'late');
     assert.deepEqual([status().failedAttempts, status().dropped.closed], [2, 20]);
     assert.match(lines.join(''), /"reason":"closed","count":20/);
   });
@@ -303,7 +309,8 @@ describe('webhook', () => {
     const { publish, webhook, status } = hook([there.url], { limits: { timeoutMs: 3_600_000 } });
     publish(3);
     await there.until(() => there.posted.length === 1);
-    await webhook.close(50);
+    const late = sleep(30_000, 'late', { ref: false });
+    assert.notEqual(await Promise.race([webhook.close(50), late]), 'late');
     assert.deepEqual([status().dropped.closed, status().delivered], [3, 0]);
   });
 

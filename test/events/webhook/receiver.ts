@@ -82,10 +82,17 @@ export class Receiver {
     await once(server, 'close');
   }
 
-  /** Resolves once this holds of what came. */
+  /** Resolves once this holds of what came, and throws when it never does. */
   async until(holds: () => boolean): Promise<void> {
     while (!holds()) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await new Promise<void>((resolve, reject) => {
+        const why = (): string => `nothing more came, and still not ${holds}; ${JSON.stringify(this.posted.slice(-5))}`;
+        const timer = setTimeout(() => reject(new Error(why())), 60_000);
+        this.#waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
     }
     assert.deepEqual(this.problems, []);
   }
