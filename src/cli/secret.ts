@@ -49,30 +49,55 @@ export const readSecret = async (source: string, stdin: AsyncIterable<Buffer> = 
   }
 };
 
-/** Asks at the terminal without echo. Enter ends, backspace and Ctrl-U correct, Ctrl-C and Ctrl-D give up. */
-export const askSecret = async (prompt: string, input: ReadStream, output: NodeJS.WritableStream): Promise<Buffer> => {
-  const typed = Buffer.alloc(1024);
-  let length = 0;
-  output.write(prompt);
-  input.setRawMode(true);
-  try {
-    for await (const piece of input.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+const enter: readonly number[] = [0x0d, newline];
+const giveUp: readonly number[] = [0x03, 0x04];
+const backspace: readonly number[] = [0x7f, 0x08];
+const startAgain = 0x15;
+
+/** Reads one line into `typed`; its length. Not with an iterator: a second one on the same terminal never gets anything. */
+const typedLine = (input: ReadStream, typed: Buffer): Promise<number> =>
+  new Promise((resolve, reject) => {
+    let length = 0;
+    const stop = (): void => {
+      input.off('data', take).off('end', end).pause();
+    };
+    const fail = (got: string): void => {
+      stop();
+      reject(new ReelError('invalid-argument', { expected: 'a passphrase', got }));
+    };
+    const end = (): void => fail('the end of the terminal');
+    const take = (piece: Buffer): void => {
       const bytes = [...piece];
       piece.fill(0);
       for (const byte of bytes) {
-        if (byte === 0x0d || byte === newline) return check(Buffer.from(typed.subarray(0, length)), 'the terminal');
-        if (byte === 0x03 || byte === 0x04)
-          throw new ReelError('invalid-argument', { expected: 'a passphrase', got: 'an end' });
-        if (byte === 0x15) length = 0;
-        else if (byte === 0x7f || byte === 0x08) length = erase(typed, length);
+        if (giveUp.includes(byte)) {
+          fail('an end');
+          return;
+        }
+        if (enter.includes(byte)) {
+          stop();
+          resolve(length);
+          return;
+        }
+        if (byte === startAgain) length = 0;
+        else if (backspace.includes(byte)) length = erase(typed, length);
         else if (length < typed.length) typed[length++] = byte;
       }
-    }
-    throw new ReelError('invalid-argument', { expected: 'a passphrase', got: 'the end of the terminal' });
+    };
+    input.on('data', take).once('end', end).resume();
+  });
+
+/** Asks at the terminal without echo. Enter ends, backspace and Ctrl-U correct, Ctrl-C and Ctrl-D give up. */
+export const askSecret = async (prompt: string, input: ReadStream, output: NodeJS.WritableStream): Promise<Buffer> => {
+  const typed = Buffer.alloc(1024);
+  output.write(prompt);
+  input.setRawMode(true);
+  try {
+    const length = await typedLine(input, typed);
+    return check(Buffer.from(typed.subarray(0, length)), 'the terminal');
   } finally {
     typed.fill(0);
     input.setRawMode(false);
-    input.pause();
     output.write('\n');
   }
 };

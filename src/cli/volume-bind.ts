@@ -18,6 +18,19 @@ interface Options extends GlobalOptions, CurrentKeyOptions {
 
 const wrong = (expected: string, got: string): ReelError => new ReelError('invalid-argument', { expected, got });
 
+/** Ctrl-C and Ctrl-D are no answer. */
+const ask = async (question: string): Promise<string> => {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await terminal.question(question);
+  } catch {
+    process.stderr.write('\n');
+    return '';
+  } finally {
+    terminal.close();
+  }
+};
+
 /** The thumbprint that the admin trusts: named, or shown and agreed to. */
 const trusted = async (client: AdminClient, url: string, { trust }: Options): Promise<string> => {
   const { thumbprints } = await client.get<TangKeysView>(`/tang-keys?${new URLSearchParams({ url })}`);
@@ -32,9 +45,7 @@ const trusted = async (client: AdminClient, url: string, { trust }: Options): Pr
       hint: 'compare with what `tang-show-keys` prints on the server',
     });
   }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question('Compare with `tang-show-keys` on the server. Trust it? [y/N] ');
-  terminal.close();
+  const answer = await ask('Compare with `tang-show-keys` on the server. Trust it? [y/N] ');
   if (/^y(es)?$/i.test(answer.trim())) return first;
   throw wrong('a Tang server that you trust', 'a no');
 };
