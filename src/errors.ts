@@ -48,6 +48,10 @@ export const errorTable = {
   // datapath
   'path-outside': row('the path leads outside the datapath', 'denied', 403, 3, false),
   'path-invalid': row('the path is not acceptable', 'invalid', 400, 2, false),
+  // block devices
+  'device-refused': row('the block device may not be used', 'denied', 403, 3, false),
+  'device-in-use': row('the block device is in use', 'conflict', 409, 5, true),
+  'device-not-empty': row('other data lies on the block device', 'conflict', 409, 5, false),
   // child processes
   'command-failed': row('a system command failed', 'internal', 500, 1, false),
   'command-timeout': row('a system command did not finish in time', 'unavailable', 504, 1, true),

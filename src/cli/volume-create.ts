@@ -22,7 +22,16 @@ interface Options extends GlobalOptions {
 
 /** In the order of the help, by commander's name, with the name in the query. */
 const asTheyAre = {
-  ...{ size: 'size', type: 'type', engine: 'engine', fs: 'filesystem', label: 'label', mode: 'mode' },
+  ...{
+    size: 'size',
+    device: 'device',
+    overwriteSignature: 'overwriteSignature',
+    type: 'type',
+    engine: 'engine',
+    fs: 'filesystem',
+    label: 'label',
+    mode: 'mode',
+  },
   ...{ cipher: 'cipher', keyBits: 'keyBits', sectorSize: 'sectorSize', sparse: 'sparse', discard: 'discard' },
   performance: 'performance',
 } as const;
@@ -40,7 +49,10 @@ const accountNumber = async (kind: 'passwd' | 'group', text: string): Promise<st
 const queryOf = async (options: Options): Promise<URLSearchParams> => {
   const query = new URLSearchParams();
   // here too, since this names what was typed
-  parseSize(String(options.size));
+  if (options.size !== undefined) parseSize(String(options.size));
+  else if (options.device === undefined) {
+    throw new ReelError('invalid-argument', { expected: '--size, or --device', got: 'neither' });
+  }
   for (const [option, key] of Object.entries(asTheyAre)) {
     const value = options[option];
     if (value !== undefined) query.set(key, String(value));
@@ -62,7 +74,12 @@ export const volumeCreate = (parent: Command): void => {
   parent
     .command('create <name>')
     .description('make a LUKS container with a filesystem, and open it')
-    .requiredOption('--size <size>', 'net size, such as 500M, 10G, 1.5T (powers of 1024); the LUKS header comes on top')
+    .option('--size <size>', 'net size, such as 500M, 10G, 1.5T (powers of 1024); the LUKS header comes on top')
+    .option('--device <path>', 'in place of --size: make this block device, all of it, the container')
+    .option(
+      '--overwrite-signature <types>',
+      'what lies on the device may be lost: exactly these types, such as gpt,PMBR',
+    )
     .option('--type <type>', 'luks2 or luks1', 'luks2')
     .option('--engine <engine>', 'kernel or userspace (default: the best one that works here)')
     .option('--fs <filesystem>', 'ext4 or xfs (default: ext4)')
@@ -74,7 +91,7 @@ export const volumeCreate = (parent: Command): void => {
     .option('--cipher <cipher>', 'default aes-xts-plain64; others with the kernel engine only')
     .option('--key-bits <bits>', '512 (AES-256, default) or 256 (AES-128)')
     .option('--sector-size <bytes>', 'of the encrypted sectors: 512, 1024, 2048 or 4096 (default for luks2)')
-    .option('--discard', 'give freed blocks back; kernel engine, with --sparse only')
+    .option('--discard', 'give freed blocks back; kernel engine, with --sparse or --device only')
     .addOption(
       new Option('--performance <flags>', `dm-crypt switches, kernel engine only: ${performanceFlags.join(',')}`),
     )
@@ -89,10 +106,15 @@ export const volumeCreate = (parent: Command): void => {
       `
 Without --passphrase-file and --ask a random key file is made beside the containers.
 
+A device must be one of REELVAULT_DEVICES of the service. One that is in use is refused; one with data on it, too, unless the types of what
+was found there are said with --overwrite-signature.
+
 Examples:
   reelvault volume create main --size 500G
   reelvault volume create main --size 1.5T --fs xfs --ask
   reelvault volume create www --size 200G --owner www-data --group www-data --mode 0750
+  reelvault volume create dvr --device /dev/disk/by-id/ata-ST8000-part1
+  reelvault volume create dvr --device /dev/vg0/dvr --overwrite-signature ext4
   systemd-ask-password -n | reelvault volume create main --size 500G --passphrase-file -`,
     )
     .action(async (name: string, _local: object, command: Command) => {

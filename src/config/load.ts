@@ -14,6 +14,7 @@ const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
   REELVAULT_STATE: 'state',
   REELVAULT_RUNTIME: 'runtime',
   REELVAULT_HEADER_COPIES: 'headerCopies',
+  REELVAULT_DEVICES: 'devices',
   REELVAULT_LISTEN: 'listen',
   REELVAULT_USER: 'serviceUser',
   REELVAULT_VOLUME: 'defaultVolume',
@@ -71,6 +72,13 @@ const parseValue = (key: SettingKey | 'listen', text: string, name: string): Par
   if (key === 'listen') return parseListen(text, name);
   if (key === 'datapath') return { datapath: text.split(':').map((entry) => absolute(entry, name)) };
   if (key === 'webhookUrls') return { webhookUrls: webhookUrls(text, name) };
+  if (key === 'devices')
+    return {
+      devices: text
+        .split(/\s+/)
+        .filter((word) => word !== '')
+        .map((word) => devicePath(word, name)),
+    };
   if (key === 'webhookTypes') return { webhookTypes: words(text) };
   if (optionalPaths.has(key) && text === '') return { [key]: text };
   if (paths.has(key) || optionalPaths.has(key)) return { [key]: absolute(text, name) };
@@ -83,6 +91,12 @@ const absolute = (text: string, name: string): string => {
   if (!text.startsWith('/')) return refuse(name, 'an absolute path', JSON.stringify(text));
   const normal = path.normalize(text);
   return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
+};
+
+/** As it will be asked for: a name with dots in it would never be. `/dev` itself would be every disk of the machine, and its memory. */
+const devicePath = (text: string, name: string): string => {
+  const normal = path.normalize(text) === text && text.startsWith('/dev/') && text !== '/dev/';
+  return normal ? text : refuse(name, 'paths below /dev with a space between them', JSON.stringify(text));
 };
 
 /** Throws `config-invalid` naming the key whose value is not acceptable. */

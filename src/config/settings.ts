@@ -25,6 +25,11 @@ export const settingsSchema = Type.Object(
       description:
         'second place of header backups, beneath another root of the datapath than the first; empty: .headers in the last root',
     }),
+    devices: Type.Array(Type.String({ pattern: '^/dev/[^\\s\\u0000]+$', maxLength: 4096 }), {
+      maxItems: 256,
+      description:
+        'block devices that may be made containers: paths, or with a slash at the end a directory of such names; none: none',
+    }),
     listenHost: Type.String({ minLength: 1, maxLength: 255, description: 'address the HTTPS listener binds' }),
     listenPort: Type.Integer({
       minimum: 0,
@@ -102,6 +107,7 @@ export const defaultSettings: Settings = {
   state: '/var/lib/reelvault',
   runtime: '/run/reelvault',
   headerCopies: '',
+  devices: [],
   listenHost: '127.0.0.1',
   listenPort: 8443,
   serviceUser: 'reelvault',

@@ -31,7 +31,7 @@ export const metricsPart = ({ volumes, recorder, audit, events, webhook }: Metri
         conditions: view.conditions.map(({ kind }) => kind),
         capacity: view.size,
         allocated: facts?.host?.file?.allocated ?? null,
-        hostFree: facts?.host?.free ?? null,
+        hostFree: facts?.host?.device === null ? facts.host.free : null,
         plane: facts?.plane?.status ?? null,
       };
     }),

@@ -40,13 +40,14 @@ try {
     },
   });
   const { uid, gid, ...flags } = values;
-  const { datapath, runtime, headerCopies, logLevel, hangMs } = loadSettings(process.env, flags);
+  const { datapath, runtime, headerCopies, devices, logLevel, hangMs } = loadSettings(process.env, flags);
   log.level = logLevel;
   const service = { uid: identifier('uid', uid), gid: identifier('gid', gid) };
   const server = await startHelper({
     datapath,
     runtime,
     headerCopies,
+    devices,
     service,
     log,
     unattended: unattendedOf(process.env),

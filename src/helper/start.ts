@@ -19,6 +19,8 @@ export interface HelperParams {
   readonly datapath: readonly string[];
   readonly runtime: string;
   readonly headerCopies?: string;
+  /** Block devices that may be containers. */
+  readonly devices?: readonly string[];
   readonly service: Owner;
   readonly log: Logger;
   readonly frameTimeoutMs?: number;
@@ -38,6 +40,7 @@ export const startHelper = async ({
   datapath,
   runtime,
   headerCopies = '',
+  devices = [],
   service,
   log,
   frameTimeoutMs,
@@ -45,7 +48,7 @@ export const startHelper = async ({
   watch = { hangMs: defaultSettings.hangMs },
   seams = {},
 }: HelperParams): Promise<HelperServer> => {
-  const layout = await Layout.open({ datapath, runtime, headerCopies });
+  const layout = await Layout.open({ datapath, runtime, headerCopies, devices });
   const luks = new Luks({ env: udevEnvironment() });
   const engines = {
     kernel: new KernelEngine({ luks }),

@@ -25,11 +25,12 @@ export interface GrownView {
 
 /** What the routes need of whoever grows volumes. `size` is net. */
 export interface VolumeGrowPart {
-  grow(name: string, size: number): Promise<GrownView>;
+  grow(name: string, size: number | undefined): Promise<GrownView>;
 }
 
 const newSize =
-  'net, as for a new volume: bytes of the decrypted device, or 750G, 1.5TiB; the container is larger by its header';
+  'net, as for a new volume: bytes of the decrypted device, or 750G, 1.5TiB; the container is larger by its header. ' +
+  'None for a volume on a block device: it grows to what that has now';
 
 export const volumeGrowRoutes: FastifyPluginAsyncTypebox<{ growth: VolumeGrowPart }> = async (app, { growth }) => {
   const answer = Type.Object({ volume: Type.Unsafe<VolumeView>(Type.Ref('Volume')), grown });
@@ -43,12 +44,12 @@ export const volumeGrowRoutes: FastifyPluginAsyncTypebox<{ growth: VolumeGrowPar
         tags: ['volumes'],
         params: Type.Object({ name: Type.String({ pattern: volumeNamePattern }) }),
         querystring: Type.Object(
-          { size: Type.String({ pattern: sizePattern, description: newSize }) },
+          { size: Type.Optional(Type.String({ pattern: sizePattern, description: newSize })) },
           { additionalProperties: false },
         ),
         response: { 200: answer, ...errorAnswers },
       },
     },
-    (request) => growth.grow(request.params.name, parseSize(request.query.size)),
+    ({ params: { name }, query: { size } }) => growth.grow(name, size === undefined ? undefined : parseSize(size)),
   );
 };

@@ -4,6 +4,7 @@ import Type, { type Static } from 'typebox';
 import { modePattern } from '../config/schema-words.ts';
 import { volumeNamePattern } from '../config/settings.ts';
 import { parseSize, sizePattern } from '../config/size.ts';
+import { ReelError } from '../errors.ts';
 import { createOptions } from '../helper/protocol/volume.ts';
 import { type PerformanceFlag, performanceFlags } from '../volume/engine/performance.ts';
 import type { CreateChoices } from '../volume/manager/new-volume.ts';
@@ -26,7 +27,8 @@ export const volumeSchema = Type.Object(
       'destroying',
       'failed',
     ]),
-    container: Type.String({ description: 'path of the LUKS file' }),
+    container: Type.String({ description: 'path of the LUKS file, or of the block device' }),
+    blockDevice: nullable(Type.String({ description: 'that the container is; null for a file' })),
     mountPoint: nullable(Type.String()),
     uuid: nullable(Type.String()),
     type: Type.Enum(['luks1', 'luks2']),
@@ -102,9 +104,11 @@ export const volumeSchema = Type.Object(
 );
 export type VolumeView = Static<typeof volumeSchema>;
 
-/** `size` is net: bytes of the decrypted device. */
+/** `size` is net: bytes of the decrypted device. Either that or `device`, a block device, of which all is taken. */
 export interface CreateOptions extends CreateChoices {
-  readonly size: number;
+  readonly size?: number;
+  readonly device?: string;
+  readonly overwriteSignatures?: string[];
   readonly type: 'luks1' | 'luks2';
   readonly engine?: 'kernel' | 'userspace';
   readonly open: boolean;
@@ -122,10 +126,27 @@ const nameParams = Type.Object({ name: Type.String({ pattern: volumeNamePattern 
 
 const createQuery = Type.Object(
   {
-    size: Type.String({
-      pattern: sizePattern,
-      description: 'net: bytes of the decrypted device, or 500G, 1.5TiB; the container is larger by its header',
-    }),
+    size: Type.Optional(
+      Type.String({
+        pattern: sizePattern,
+        description: 'net: bytes of the decrypted device, or 500G, 1.5TiB; the container is larger by its header',
+      }),
+    ),
+    device: Type.Optional(
+      Type.String({
+        pattern: '^/dev/',
+        maxLength: 4096,
+        description:
+          'in place of a size: this block device, all of it, becomes the container; one of REELVAULT_DEVICES',
+      }),
+    ),
+    overwriteSignature: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9_.+-]{1,32}(,[A-Za-z0-9_.+-]{1,32}){0,15}$',
+        description:
+          'types of what lies on the device and may be lost, separated by commas; exactly those that a refusal (device-not-empty) named',
+      }),
+    ),
     type: Type.Enum(['luks1', 'luks2'], { default: 'luks2' }),
     engine: Type.Optional(Type.Enum(['kernel', 'userspace'], { description: 'default: the best one that works here' })),
     open: Type.Boolean({ default: true, description: 'leave it open' }),
@@ -199,10 +220,17 @@ export const volumeRoutes: FastifyPluginAsyncTypebox<{ volumes: VolumesPart }> =
       },
     },
     async (request, reply) => {
-      const { size, mode, performance, ...choices } = request.query;
+      const { size, mode, performance, overwriteSignature, ...choices } = request.query;
+      if ((size === undefined) === (choices.device === undefined)) {
+        const got = size === undefined ? 'neither' : 'both';
+        throw new ReelError('invalid-argument', { expected: 'either a size or a device', got });
+      }
       const options = {
         ...choices,
-        size: parseSize(size),
+        ...(size === undefined ? {} : { size: parseSize(size) }),
+        ...(overwriteSignature === undefined
+          ? {}
+          : { overwriteSignatures: [...new Set(overwriteSignature.split(','))] }),
         ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }),
         ...(performance === undefined ? {} : { performance: flagsOf(performance) }),
       };

@@ -2,6 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ReelError } from '../errors.ts';
 import type { Cryptsetup } from './calls.ts';
+import { sizeAt } from './container-size.ts';
 import { dump } from './dump.ts';
 import { checkKey } from './key-bytes.ts';
 import { hasLuksMagic } from './magic.ts';
@@ -19,7 +20,7 @@ const formatArgs = (options: FormatOptions): string[] => {
     keyBits = 512,
     sectorSize = type === 'luks1' ? 512 : 4096,
   } = options;
-  const { label, uuid } = options;
+  const { label, uuid, dataOffset } = options;
   if (type === 'luks1' && (sectorSize !== 512 || label !== undefined)) {
     throw invalid(
       'sectors of 512 bytes and no label for LUKS1',
@@ -34,13 +35,14 @@ const formatArgs = (options: FormatOptions): string[] => {
     ...(type === 'luks1' ? [] : ['--sector-size', String(sectorSize)]),
     ...(label === undefined ? [] : ['--label', label]),
     ...(uuid === undefined ? [] : ['--uuid', uuid]),
+    ...(dataOffset === undefined ? [] : ['--offset', String(dataOffset / 512)]),
     ...pbkdfArgs(type, pbkdf),
     ...['--use-urandom', '--key-file', '-'],
   ];
 };
 
 /**
- * Makes a container of an existing file (its size is the container's) with `key` in slot 0. Refuses a file that bears a LUKS
+ * Makes a container of an existing file or block device (its size is the container's) with `key` in slot 0. Refuses a file that bears a LUKS
  * header already (`already-exists`) or whose size is no multiple of the sector size: nobody could open that one.
  */
 export const format = async (
@@ -58,7 +60,7 @@ export const format = async (
       hint: 'destroy it first',
     });
   }
-  const { size } = await stat(file);
+  const size = await sizeAt(file);
   const sectorSize = options.type === 'luks1' ? 512 : (options.sectorSize ?? 4096);
   if (size % sectorSize !== 0) throw invalid(`a container size that is a multiple of ${sectorSize}`, `${size} bytes`);
   await cryptsetup.withKey([...args, file], key, { file, fresh: true });

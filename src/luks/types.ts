@@ -35,7 +35,9 @@ export interface FormatOptions {
   readonly sectorSize?: SectorSize | undefined;
   /** LUKS2 only; at most 47 bytes. */
   readonly label?: string | undefined;
-  readonly uuid?: string;
+  readonly uuid?: string | undefined;
+  /** Bytes before the payload. Without it cryptsetup chooses, of a block device by how that is built. */
+  readonly dataOffset?: number | undefined;
 }
 
 export interface Keyslot {

@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { ReelError } from '../errors.ts';
 import type { OpenedReport } from '../helper/protocol/volume.ts';
@@ -6,10 +6,12 @@ import type { Requests } from '../helper/protocol.ts';
 import { pbkdfForPhrase, pbkdfForRandomKey } from '../luks/luks.ts';
 import type { LuksDump } from '../luks/types.ts';
 import { reached, type VolumeContext } from './context.ts';
-import { allocate, explainNoSpace } from './create/allocate.ts';
+import { explainNoSpace } from './create/allocate.ts';
 import { checkOptions, headerBytes } from './create/options.ts';
+import { deviceTarget, fileTarget, type Target } from './create/target.ts';
 import { unfinishedDestroy } from './destroy/journal.ts';
-import { exists, makeMountPoint, removeFile, removeMountPoint, syncDirectory } from './directories.ts';
+import { removeUnfinishedDevice } from './device/unfinished.ts';
+import { exists, makeMountPoint, removeFile, removeMountPoint } from './directories.ts';
 import { flushFilesystem, makeFilesystem, mountFilesystem } from './filesystem.ts';
 import { backUpHeader, removeHeaderBackups } from './headers/backup.ts';
 import { giveRoot, writeIdentity } from './identity.ts';
@@ -30,9 +32,11 @@ export const createVolume = async (
   secret: Buffer,
 ): Promise<OpenedReport> => {
   checkOptions(request);
-  const paths = context.layout.paths(request.name);
+  const paths = context.layout.paths(request.name, request.device);
+  if (request.device !== undefined && !paths.isDevice) throw noDevice(request.device);
   // 1 nothing of this name
   await finishRename(paths);
+  await removeUnfinishedDevice(context, paths);
   await refuseExisting(context, paths);
   await removeUnfinished(context, paths);
   const mounted = mountAt(await readMounts(), paths.mountPoint);
@@ -50,14 +54,18 @@ export const createVolume = async (
   reached(context, 'checked');
   const header = await make(context, request, paths, secret);
   // From here on the volume exists, whatever becomes of this call.
-  const { name, open: stayOpen } = request;
-  const report = stayOpen ? (await lookAt(context, name, { readBlock: true })).report : await lockVolume(context, name);
+  const { name, device, open: stayOpen } = request;
+  const report = stayOpen
+    ? (await lookAt(context, name, { container: device, readBlock: true })).report
+    : await lockVolume(context, name, device);
   return { ...report, cipher: header.cipher, keyBits: header.keyBits, sectorSize: header.sectorSize };
 };
 
 const refuseExisting = async (context: VolumeContext, paths: VolumePaths): Promise<void> => {
-  const { name, container, key, destroying } = paths;
+  const { name, key, destroying } = paths;
   if (await exists(destroying)) throw unfinishedDestroy(name);
+  // a volume of this name on a device does not keep its name here, but its key
+  const container = context.layout.paths(name).container;
   for (const file of [container, key]) {
     if (!(await exists(file))) continue;
     const whole =
@@ -74,39 +82,67 @@ const refuseExisting = async (context: VolumeContext, paths: VolumePaths): Promi
   }
 };
 
-/** All or nothing. Leaves the volume open. */
-const make = (
+const noDevice = (device: string): ReelError =>
+  new ReelError('device-refused', {
+    expected: 'a block device',
+    got: device,
+    hint: 'without --device a container is a file, whose place is chosen by its name',
+    details: { device },
+  });
+
+const make = async (
   context: VolumeContext,
   request: Requests['create'],
   paths: VolumePaths,
   secret: Buffer,
-): Promise<LuksDump> =>
+): Promise<LuksDump> => {
+  const { uuid = randomUUID() } = request;
+  const target = paths.isDevice
+    ? await deviceTarget(context, paths, request, uuid)
+    : fileTarget(context, paths, request);
+  try {
+    return await makeIn(context, { request, paths, target, uuid }, secret);
+  } finally {
+    await target.close();
+  }
+};
+
+interface Making {
+  readonly request: Requests['create'];
+  readonly paths: VolumePaths;
+  readonly target: Target;
+  readonly uuid: string;
+}
+
+/** All or nothing. Leaves the volume open. */
+const makeIn = (context: VolumeContext, { request, paths, target, uuid }: Making, secret: Buffer): Promise<LuksDump> =>
   withUndo(async (undo) => {
-    const { name, type, size, sparse = false, filesystem = 'ext4', label } = request;
+    const { name, type, filesystem = 'ext4', label } = request;
+    const { file, size } = target;
     const { performance = [], discard = false } = request;
     // 2 key
     const key = request.key === 'keyFile' ? await newKeyFile(paths, undo) : secret;
     try {
       reached(context, 'key');
       // 3 space
-      undo.push(paths.creating, () => removeFile(paths.creating));
-      await allocate(paths.creating, { size, sparse });
+      await target.take(undo);
       reached(context, 'allocated');
       // 4 header
       const chosen = request.key === 'keyFile' ? pbkdfForRandomKey : await pbkdfForPhrase(type);
-      const { cipher, keyBits, sectorSize } = request;
-      const header = await context.luks.format(paths.creating, key, {
-        ...{ type, pbkdf: context.pbkdf ?? chosen, cipher, keyBits, sectorSize },
+      const { cipher, keyBits } = request;
+      const header = await context.luks.format(file, key, {
+        ...{ type, pbkdf: context.pbkdf ?? chosen, cipher, keyBits, sectorSize: target.sectorSize, uuid },
+        dataOffset: paths.isDevice ? headerBytes[type] : undefined,
         label: type === 'luks2' ? label : undefined,
       });
-      if (type === 'luks2') await context.luks.writeGuard(paths.creating, 'created');
-      await rememberKind(context.luks, paths.creating, 0, request.key);
+      if (type === 'luks2') await context.luks.writeGuard(file, 'created');
+      await rememberKind(context.luks, file, 0, request.key);
       reached(context, 'formatted');
       // 5 mount point
       if (!(await exists(paths.mountPoint))) undo.push(paths.mountPoint, () => removeMountPoint(paths.mountPoint));
       await makeMountPoint(paths.mountPoint);
       // 6 attach
-      const container = await containerAt(context, paths.creating);
+      const container = await containerAt(context, target.path);
       const { device } = await context.engines[request.engine].attach(container, key, {
         ...{ sectorSize: header.sectorSize, performance, discard },
       });
@@ -124,12 +160,13 @@ const make = (
       await flushFilesystem(paths.mountPoint);
       reached(context, 'identity');
       // 9 guard and header backup
-      if (type === 'luks2') await context.luks.writeGuard(paths.creating, 'formatted');
+      if (type === 'luks2') await context.luks.writeGuard(file, 'formatted');
       undo.push('header backup', () => removeHeaderBackups(context, container.uuid));
       await backUpHeader(context, container);
       reached(context, 'backup');
       // 10 names
-      await giveNames(context, paths, undo);
+      await target.name(undo);
+      reached(context, 'named');
       return header;
     } catch (error) {
       throw await explainNoSpace(error, path.dirname(paths.container));
@@ -141,18 +178,4 @@ const make = (
 const newKeyFile = async (paths: VolumePaths, undo: UndoStack): Promise<Buffer> => {
   undo.push(paths.creatingKey, () => removeFile(paths.creatingKey));
   return makeKeyFile(paths.creatingKey);
-};
-
-/** Until now a crash leaves temporary names that the next create removes; from the first rename on, a volume. */
-const giveNames = async (context: VolumeContext, paths: VolumePaths, undo: UndoStack): Promise<void> => {
-  undo.push(paths.container, () => rename(paths.container, paths.creating));
-  await rename(paths.creating, paths.container);
-  await syncDirectory(path.dirname(paths.container));
-  reached(context, 'half-named');
-  // The key may have its name although `finishRename` fails: the sync comes after the rename.
-  undo.push(paths.key, async () => {
-    if (await exists(paths.key)) await rename(paths.key, paths.creatingKey);
-  });
-  await finishRename(paths);
-  reached(context, 'named');
 };

@@ -3,12 +3,18 @@ import path from 'node:path';
 import { Datapath } from '../datapath/datapath.ts';
 import { refuseReplaceable } from '../datapath/replaceable.ts';
 import { ReelError, throwStorageFailure } from '../errors.ts';
+import { AllowedDevices } from './device/allowed.ts';
+import { resolveDevice } from './device/block-device.ts';
 
 /** Where the parts of one volume lie. `creating*` are the names until `create` has done everything else. */
 export interface VolumePaths {
   readonly name: string;
   readonly container: string;
   readonly creating: string;
+  /** `container` is a block device, which lies outside the datapath. */
+  readonly isDevice: boolean;
+  /** There while a volume is being made on a block device: on which. */
+  readonly creatingDevice: string;
   readonly key: string;
   readonly creatingKey: string;
   /** A key file that is being put in the place of `key`, and the one that it replaces. */
@@ -28,6 +34,8 @@ export interface LayoutParams {
   readonly runtime: string;
   /** The second place of header backups, beneath another root than the first; empty for `<last root>/.headers`. */
   readonly headerCopies?: string;
+  /** Block devices that may be containers, as in the setting `devices`. */
+  readonly devices?: readonly string[];
 }
 
 /** Lies beside the mount points of the volumes, so no volume can have this name. */
@@ -55,11 +63,16 @@ export class Layout {
   /** What running reencryptions say. */
   readonly reencryptions: string;
   readonly #datapath: Datapath;
+  readonly #devices: AllowedDevices;
 
-  private constructor(datapath: Datapath, runtime: string, headerCopies: string) {
+  private constructor(
+    datapath: Datapath,
+    { runtime, headerCopies = '', devices = [] }: Omit<LayoutParams, 'datapath'>,
+  ) {
     const roots = datapath.roots.map((root) => root.path);
     const [first = '', last = first] = [roots[0], roots.at(-1)];
     this.#datapath = datapath;
+    this.#devices = new AllowedDevices(devices);
     this.datapath = roots;
     this.containers = path.join(first, 'containers');
     this.keys = path.join(first, 'keys');
@@ -76,10 +89,10 @@ export class Layout {
    * names are resolved once, here: the kernel's tables name mounts and loop devices by real paths. Throws `config-invalid` when somebody else
    * than root could change one or put another in its place, and for a root of the datapath that does not exist.
    */
-  static async open({ datapath, runtime, headerCopies = '' }: LayoutParams): Promise<Layout> {
+  static async open({ datapath, runtime, ...more }: LayoutParams): Promise<Layout> {
     await mkdir(runtime, { recursive: true, mode: 0o755 });
     for (const directory of datapath) await refuseReplaceable(directory);
-    const layout = new Layout(await Datapath.open(datapath.join(':')), await realpath(runtime), headerCopies);
+    const layout = new Layout(await Datapath.open(datapath.join(':')), { runtime: await realpath(runtime), ...more });
     try {
       await layout.#prepare();
       await refuseReplaceable(layout.blocks);
@@ -125,7 +138,10 @@ export class Layout {
     }
   }
 
-  /** `container` is what the caller says, or nothing for the default. Throws `path-outside`, `path-invalid`, `invalid-argument`. */
+  /**
+   * `container` is what the caller says, or nothing for the default. Throws `path-outside`, `path-invalid`, `invalid-argument`,
+   * `device-refused` for a device that is not of the setting.
+   */
   paths(name: string, container?: string): VolumePaths {
     if (name === reservedName) {
       throw new ReelError('invalid-argument', {
@@ -134,9 +150,12 @@ export class Layout {
       });
     }
     const file = container ?? path.join(this.containers, `${name}.luks`);
-    this.#datapath.resolve(file);
+    const isDevice = container !== undefined && this.#devices.allows(container);
+    if (!isDevice) this.#resolve(file);
     return {
       name,
+      isDevice,
+      creatingDevice: path.join(this.containers, `.${name}.device.creating`),
       container: file,
       creating: path.join(this.containers, `.${name}.luks.creating`),
       key: path.join(this.keys, `${name}.key`),
@@ -162,8 +181,25 @@ export class Layout {
     return path.join(this.leases, volume, consumer);
   }
 
-  /** Checks each directory from the datapath's root down to `file`. Throws `path-outside`, `not-found`, `config-invalid`. */
+  /** Throws `path-outside`; `device-refused` for what only the setting could allow. */
+  #resolve(file: string): void {
+    const inside = this.datapath.some((root) => file.startsWith(`${root}/`));
+    if (inside || !file.startsWith('/dev/')) this.#datapath.resolve(file);
+    else
+      throw new ReelError('device-refused', {
+        expected: 'a block device that the service was given',
+        got: file,
+        hint: `give it: add ${file} to REELVAULT_DEVICES of the service and start it again`,
+        details: { device: file },
+      });
+  }
+
+  /** Checks each directory from the datapath's root down to `file`, or on the way to a block device. Throws `path-outside`, `not-found`, `config-invalid`. */
   async proveFile(file: string): Promise<void> {
+    if (this.#devices.allows(file)) {
+      await resolveDevice(file);
+      return;
+    }
     const root = this.#datapath.resolve(file).root.path;
     let current = root;
     for (const part of path.relative(root, path.dirname(file)).split('/').filter(Boolean)) {

@@ -27,7 +27,9 @@ export const lockVolume = async (context: VolumeContext, name: string, container
     throw await withNamespaces(error, numbers);
   });
   const after = await lookAt(context, name, { container });
-  if (after.report.state === 'locked') return { ...after.report, flushError };
+  // one whose device was taken away meanwhile is locked, too
+  if (after.report.state === 'locked' || (look.container.block === 'gone' && after.report.state === 'absent'))
+    return { ...after.report, flushError };
   throw new ReelError('volume-state', {
     expected: `nothing of ${name} left attached or mounted`,
     got: after.report.problem?.got ?? after.report.state,

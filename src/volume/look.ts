@@ -1,9 +1,11 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { ReelError, toReelError } from '../errors.ts';
 import { run } from '../exec/run.ts';
 import type { VolumeReport } from '../helper/protocol/volume.ts';
+import { deviceBytes } from '../luks/container-size.ts';
 import type { VolumeContext } from './context.ts';
 import { unfinishedDestroy } from './destroy/journal.ts';
+import { goneContainer } from './device/gone.ts';
 import { exists } from './directories.ts';
 import type { Attachment, ContainerFile } from './engine/engine.ts';
 import { readJournal } from './grow/journal.ts';
@@ -12,11 +14,13 @@ import { proveIdentity } from './identity.ts';
 import type { VolumePaths } from './layout.ts';
 import { readLuksHeader } from './luks-header.ts';
 import { type Mount, mountAt, readMounts, readOnlyReason } from './mountinfo.ts';
+import { placeOf } from './place.ts';
 import { roomOf } from './watch/room-looks.ts';
 
 /** Everything that can be known of a volume without a key. */
 export interface Look {
   readonly paths: VolumePaths;
+  /** Of a block device that is not there any more, while something of it is attached: what is left to be taken away. */
   readonly container: ContainerFile | undefined;
   readonly attachments: readonly Attachment[];
   readonly mount: Mount | undefined;
@@ -31,12 +35,12 @@ export interface LookOptions {
 
 const readTimeoutMs = 10_000;
 
-/** The file at `path` as a container. Throws `not-found`, `path-outside`, `not-luks`. */
+/** The file or block device at `path` as a container. Throws `not-found`, `path-outside`, `not-luks`. */
 export const containerAt = async (context: VolumeContext, path: string): Promise<ContainerFile> => {
   await context.layout.proveFile(path);
-  const { dev, ino, size, blocks } = await stat(path);
-  const { uuid, version } = await readLuksHeader(path);
-  return { path, dev, ino, size, allocated: blocks * 512, uuid, type: version === 1 ? 'luks1' : 'luks2' };
+  const place = await placeOf(path);
+  const { uuid, version } = await readLuksHeader(place.path);
+  return { ...place, uuid, type: version === 1 ? 'luks1' : 'luks2' };
 };
 
 export const attachmentsOf = async (context: VolumeContext, container: ContainerFile): Promise<Attachment[]> => {
@@ -87,9 +91,15 @@ export const throwStorageProblem = ({ problem }: VolumeReport): void => {
   if (problem?.code === 'io-error' || problem?.code === 'no-space') throw new ReelError(problem.code, problem);
 };
 
-/** From sysfs, in its units of 512 bytes; null where the attachment is not whole. */
-const deviceBytes = async ({ number }: Attachment): Promise<number | null> =>
-  number === null ? null : Number(await readFile(`/sys/dev/block/${number}/size`, 'utf8')) * 512;
+/** A name that leads nowhere is that of a device that was taken away. */
+const present = (device: string): Promise<boolean> =>
+  stat(device).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
 
 /** Looks at kernel and disk; changes nothing. Throws only where the container's path itself is refused. */
 export const lookAt = async (context: VolumeContext, name: string, options: LookOptions = {}): Promise<Look> => {
@@ -107,8 +117,9 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
     const report: VolumeReport = { ...nothing, state: 'destroying', problem: unfinishedDestroy(name).toJSON() };
     return { paths, container: undefined, attachments: [], mount, report };
   }
-  if (!(await exists(paths.container))) {
-    const state = (await exists(paths.creating)) ? 'unfinished' : 'absent';
+  const unfinished = (await exists(paths.creating)) || (await exists(paths.creatingDevice));
+  if (paths.isDevice ? unfinished || !(await present(paths.container)) : !(await exists(paths.container))) {
+    const state = unfinished ? 'unfinished' : 'absent';
     const gone = stale(
       `${mount?.source ?? ''} mounted, but no container at ${paths.container}`,
       'container-changed',
@@ -117,7 +128,10 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
       mount === undefined || state === 'unfinished'
         ? { ...nothing, state }
         : { ...nothing, state: 'stale', problem: gone };
-    return { paths, container: undefined, attachments: [], mount, report };
+    const left =
+      paths.isDevice && report.state === 'stale' ? goneContainer(context.layout, paths.container, mount) : undefined;
+    const pieces = left === undefined ? [] : await attachmentsOf(context, left);
+    return { paths, container: left, attachments: pieces, mount, report };
   }
   const container = await containerAt(context, paths.container);
   const attachments = await attachmentsOf(context, container);
@@ -142,7 +156,8 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
   const report: VolumeReport = {
     ...known,
     ...{ engine, device, directIo, blockPid, access },
-    netSize: attachments[0] === undefined ? null : await deviceBytes(attachments[0]),
+    // null where the attachment is not whole
+    netSize: attachments[0]?.number == null ? null : await deviceBytes(attachments[0].number),
     ...(mount === undefined || problem !== undefined ? {} : { ...(await roomOf(mount.point)), filesystem: mount.type }),
     state: problem === undefined ? 'open' : 'stale',
     // what was attached read-only is meant to be so

@@ -39,7 +39,7 @@ export const openVolume = async (
   await finishRename(context.layout.paths(name, request.container));
   const look = await lookAt(context, name, { container: request.container, readBlock: true });
   const { container, paths } = look;
-  if (container === undefined) throw notThere(name, look.report.state);
+  if (container === undefined || container.block === 'gone') throw notThere(name, look.report.state);
   if (request.uuid !== undefined && request.uuid !== container.uuid) {
     throw new ReelError('volume-identity', {
       expected: `the container ${request.uuid} at ${container.path}`,

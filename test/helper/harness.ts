@@ -30,6 +30,8 @@ export interface HarnessParams {
   readonly runtime: string;
   readonly service: typeof service;
   readonly unattended?: Unattended;
+  /** Block devices that may be containers. */
+  readonly devices?: readonly string[];
   readonly crashAfter?: string;
   /** What happens to the machine right after a step. */
   readonly commandAfter?: { readonly step: string; readonly command: string };

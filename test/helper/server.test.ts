@@ -14,7 +14,7 @@ import { HelperClient } from '../../src/helper/client.ts';
 import { decodeAnswer, encodeRequest, maxJson, maxSecrets } from '../../src/helper/framing.ts';
 import { helperSocket, startHelper } from '../../src/helper/start.ts';
 import { parseRequest } from '../../src/helper/verbs.ts';
-import { createRequest, type Helper, openRequest, Place, service } from './harness.ts';
+import { createRequest, type Helper, openRequest, Place, service, size } from './harness.ts';
 
 let place: Place;
 let helper: Helper;
@@ -91,7 +91,7 @@ test('values out of the schemas are refused before anything is touched', () => {
   const create = createRequest('userspace');
   const wrong: unknown[] = [
     ...['', '.', '..', '../x', 'a/b', '-x', 'A', 'x'.repeat(64), 'a\0b', 'a b'].map((name) => ({ ...create, name })),
-    ...[0, -4096, 4096, create.size + 1, 1e300, Number.NaN].map((bytes) => ({ ...create, size: bytes })),
+    ...[0, -4096, 4096, size + 1, 1e300, Number.NaN].map((bytes) => ({ ...create, size: bytes })),
     { ...create, engine: 'other' },
     { ...create, pbkdf: { type: 'pbkdf2', iterations: 1000 } },
     { ...create, crashAfter: 'key' },

@@ -112,6 +112,17 @@ test('volumes: grow hands on the size, with a unit or in bytes, and answers with
   assert.deepEqual(seen.calls[1], seen.calls[0]);
 });
 
+test('volumes: a block device as container, and what on it may be lost; it grows without a size', async () => {
+  seen.calls.length = 0;
+  const device = '/dev/disk/by-id/ata-X-part1';
+  await ask('PUT', `/api/v1/volumes/main?device=${encodeURIComponent(device)}&overwriteSignature=gpt,PMBR`);
+  await ask('POST', '/api/v1/volumes/main/grow');
+  assert.deepEqual(
+    seen.calls.map(({ options }) => options),
+    [{ type: 'luks2', open: true, device, overwriteSignatures: ['gpt', 'PMBR'] }, { size: 2147483648 }],
+  );
+});
+
 test('volumes: sizes with units, and every choice of a new volume', async () => {
   seen.calls.length = 0;
   const query =
@@ -145,10 +156,11 @@ const refused: [
   ['a name with a path', 'GET', '/api/v1/volumes/..%2Fetc', {}, 400, 'invalid-argument'],
   ['a name that is none', 'PUT', '/api/v1/volumes/UPPER?size=1073741824', {}, 400, 'invalid-argument'],
   ['no size', 'PUT', '/api/v1/volumes/x', {}, 400, 'invalid-argument'],
+  ['a size and a device', 'PUT', '/api/v1/volumes/x?size=1G&device=/dev/sdz', {}, 400, 'invalid-argument'],
+  ['a device elsewhere', 'PUT', '/api/v1/volumes/x?device=/etc/passwd', {}, 400, 'invalid-argument'],
   ['a size that is no number', 'PUT', '/api/v1/volumes/x?size=1q', {}, 400, 'invalid-argument'],
   ['an unknown option', 'PUT', '/api/v1/volumes/x?size=1073741824&passphrase=abc', {}, 400, 'invalid-argument'],
   ['an unknown option of lock', 'POST', '/api/v1/volumes/x/lock?force=true', {}, 400, 'invalid-argument'],
-  ['no new size', 'POST', '/api/v1/volumes/x/grow', {}, 400, 'invalid-argument'],
   ['how much more', 'POST', '/api/v1/volumes/x/grow?size=%2B5G', {}, 400, 'invalid-argument'],
   ['an empty passphrase', 'POST', '/api/v1/volumes/x/open', secretBody(''), 400, 'invalid-argument'],
   [

@@ -30,6 +30,7 @@ export const volume = (name: string, changes: Partial<VolumeView> = {}): VolumeV
   name,
   state: 'open',
   container: `/storage/containers/${name}.luks`,
+  blockDevice: null,
   mountPoint: `/mount/${name}`,
   uuid: '8a2f4c1e-0000-4000-8000-000000000001',
   type: 'luks2',
@@ -114,7 +115,7 @@ export const standIn = async (
     remove: async (name, consumer) => note('unlease', name, consumer),
   };
   const growth: VolumeGrowPart = {
-    grow: async (name, size) => {
+    grow: async (name, size = 2 ** 31) => {
       note('grow', name, { size });
       const grown = { from: 1 << 30, to: size, filesystem: 'grown' as const, filesystemSize: size, reason: null };
       return { volume: volume(name, { size }), grown };

@@ -9,7 +9,8 @@ export const growVerbs = {
       {
         ...{ verb: Type.Literal('grow'), name, container },
         uuid: Type.Optional(Type.String({ maxLength: 40 })),
-        size: Type.Integer({ minimum: smallestVolume, maximum: largestVolume, multipleOf: sizeUnit }),
+        /** Bytes of the container. None for one that is a block device: it grows to what that has. */
+        size: Type.Optional(Type.Integer({ minimum: smallestVolume, maximum: largestVolume, multipleOf: sizeUnit })),
       },
       strict,
     ),

@@ -15,6 +15,9 @@ export const largestVolume = 2 * 1024 ** 5;
 /** Device, loop and LUKS sectors are 4096 bytes: a container is a whole number of them. */
 export const sizeUnit = 4096;
 
+/** As libblkid names what it finds: `ext4`, `crypto_LUKS`, `gpt`. */
+export const signaturePattern = '^[A-Za-z0-9_.+-]{1,32}$';
+
 /** Numbers of accounts and groups; the largest one means "nobody said". */
 const account = Type.Integer({ minimum: 0, maximum: 2 ** 32 - 2 });
 
@@ -52,7 +55,16 @@ export const volumeVerbs = {
       {
         verb: Type.Literal('create'),
         name,
-        size: Type.Integer({ minimum: smallestVolume, maximum: largestVolume, multipleOf: sizeUnit }),
+        /** Bytes of the container. Of a block device all of it is taken, and none is said. */
+        size: Type.Optional(Type.Integer({ minimum: smallestVolume, maximum: largestVolume, multipleOf: sizeUnit })),
+        /** Container in place of a file; of those in the setting `devices`. */
+        device: Type.Optional(Type.String({ pattern: '^/dev/', maxLength: 4096 })),
+        /** Types of the signatures on the device that may be lost: exactly those that are there. */
+        overwriteSignatures: Type.Optional(
+          Type.Array(Type.String({ pattern: signaturePattern }), { maxItems: 16, uniqueItems: true }),
+        ),
+        /** Of the new header, so that the caller knows it for its own whatever becomes of the answer. */
+        uuid,
         engine,
         type: Type.Union([Type.Literal('luks1'), Type.Literal('luks2')]),
         key,

@@ -4,6 +4,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { ReelError, throwStorageFailure } from '../../errors.ts';
+import { sizeOf } from '../container-size.ts';
 import { type Luks1Header, readLuks1 } from './luks1-header.ts';
 import { type BrokenCopy, copySizes, isWhole, type Luks2Copy, readCopy } from './luks2-copy.ts';
 
@@ -11,7 +12,7 @@ export type Header =
   | { readonly type: 'luks1'; readonly size: number; readonly luks1: Luks1Header }
   | {
       readonly type: 'luks2';
-      /** Bytes of the file. */
+      /** Bytes of the file, or of the block device. */
       readonly size: number;
       readonly primary: Luks2Copy | BrokenCopy;
       readonly secondary: Luks2Copy | BrokenCopy;
@@ -40,7 +41,7 @@ const readSecondary = async (file: FileHandle, primary: Luks2Copy | BrokenCopy):
 const newer = (a: Luks2Copy, b: Luks2Copy): Luks2Copy => (BigInt(b.sequence) > BigInt(a.sequence) ? b : a);
 
 export const readHeaderOf = async (file: FileHandle): Promise<Header> => {
-  const { size } = await file.stat();
+  const size = await sizeOf(await file.stat({ bigint: true }));
   const start = Buffer.alloc(8);
   await file.read(start, 0, start.length, 0);
   const bearsMagic = start.subarray(0, 6).equals(magic);

@@ -23,18 +23,31 @@ export const containerBytes = (netSize: number, type: keyof typeof headerBytes):
   throw refuse(`a net size of ${least} to ${most} bytes`, `${netSize} bytes`);
 };
 
+const wholeDevice = 'a volume takes all of its device: make a partition or a logical volume of the size that is wanted';
+
 /** Refuses combinations that no engine, or not this one, or not this filesystem can do. Throws `invalid-argument`. */
 export const checkOptions = (request: Create): void => {
-  const { engine, type, size, filesystem = 'ext4', label, cipher = 'aes-xts-plain64', sectorSize } = request;
+  const { engine, type, size, device, filesystem = 'ext4', label, cipher = 'aes-xts-plain64', sectorSize } = request;
   if (engine === 'userspace' && cipher !== 'aes-xts-plain64') {
     throw refuse('aes-xts-plain64 for the userspace engine', cipher, 'only the kernel engine knows other ciphers');
   }
-  const { sparse = false, discard = false, performance = [] } = request;
+  const { sparse = false, discard = false, performance = [], overwriteSignatures, uuid } = request;
+  if ((size === undefined) === (device === undefined)) {
+    throw refuse('either a size or a block device', size === undefined ? 'neither' : 'both', wholeDevice);
+  }
+  if (device !== undefined && sparse) throw refuse('nothing sparse on a block device', 'a sparse container');
+  if (device === undefined && (overwriteSignatures !== undefined || uuid !== undefined)) {
+    throw refuse('signatures to overwrite and a UUID of a block device only', 'some for a file');
+  }
   if (engine === 'userspace' && (discard || performance.length > 0)) {
     throw refuse('neither discard nor performance flags for the userspace engine', 'some', 'they are dm-crypt’s');
   }
-  if (discard && !sparse) {
-    throw refuse('discard for a sparse container', 'a preallocated one', 'it would lose the blocks reserved for it');
+  if (discard && !sparse && device === undefined) {
+    throw refuse(
+      'discard for a sparse container or a block device',
+      'a preallocated one',
+      'it would lose the blocks reserved for it',
+    );
   }
   if (type === 'luks1' && sectorSize !== undefined && sectorSize !== 512) {
     throw refuse('sectors of 512 bytes for LUKS1', `${sectorSize}`, 'use LUKS2');
@@ -42,7 +55,7 @@ export const checkOptions = (request: Create): void => {
   if (label !== undefined && label.length > longestLabel[filesystem]) {
     throw refuse(`a label of at most ${longestLabel[filesystem]} characters for ${filesystem}`, label);
   }
-  if (filesystem === 'xfs' && size - headerBytes[type] < smallestXfs) {
+  if (filesystem === 'xfs' && size !== undefined && size - headerBytes[type] < smallestXfs) {
     throw refuse(
       `at least ${smallestXfs} bytes for xfs`,
       `${size - headerBytes[type]}`,

@@ -4,12 +4,15 @@ import { ReelError, toReelError } from '../../errors.ts';
 import { layoutOf } from '../../luks/header/header-areas.ts';
 import { readHeader } from '../../luks/header/read-header.ts';
 import { reached, type VolumeContext } from '../context.ts';
+import { resolveDevice } from '../device/block-device.ts';
+import { signaturesOn } from '../device/signatures.ts';
 import { exists, removeFile, removeMountPoint, syncDirectory } from '../directories.ts';
 import { removeHeaderBackups } from '../headers/backup.ts';
 import { backupPlaces } from '../headers/backup-files.ts';
 import { findContainer, refuseOpen, type Which } from '../headers/find-container.ts';
 import { overwriteArea } from '../headers/header-area.ts';
 import type { VolumePaths } from '../layout.ts';
+import { readLuksHeader } from '../luks-header.ts';
 import { mountAt, readMounts } from '../mountinfo.ts';
 import { refuseUnderReencryption } from '../reencrypt/refuse.ts';
 import { shred } from '../shred.ts';
@@ -39,9 +42,31 @@ export const destroyVolume = async (context: VolumeContext, request: DestroyRequ
   const begun = await readJournal(paths);
   const journal = begun === undefined ? await begin(context, request, paths) : resumed(begun);
   await refuseMounted(paths);
+  if (paths.isDevice && begun !== undefined) await refuseForeign(paths, begun);
   await writeJournal(paths, journal);
   reached(context, 'destroy-marked');
   return finish(context, paths, journal);
+};
+
+/**
+ * The name of a device may lead to another one by now. Ours bears the header of this UUID, or, where the former call came that far, random
+ * bytes in its place. Throws `volume-identity`.
+ */
+const refuseForeign = async ({ container, name }: VolumePaths, { report }: Journal): Promise<void> => {
+  if (!(await exists(container))) return;
+  const { node } = await resolveDevice(container);
+  const uuid = await readLuksHeader(node).then(
+    (header) => header.uuid,
+    () => null,
+  );
+  if (uuid === report.uuid) return;
+  const found = await signaturesOn(node);
+  if (uuid === null && found.every(({ type }) => type === 'crypto_LUKS')) return;
+  throw new ReelError('volume-identity', {
+    expected: `the device of ${name} at ${container}`,
+    got: uuid === null ? `one with ${found.map(({ type }) => type).join(', ')}` : `the container ${uuid}`,
+    hint: 'connect the right device; nothing was written to this one',
+  });
 };
 
 const resumed = (journal: Journal): Journal => ({ ...journal, report: { ...journal.report, resumed: true } });
@@ -69,19 +94,27 @@ const begin = async (context: VolumeContext, request: DestroyRequest, paths: Vol
     notes: [],
   };
   const directories = [context.layout.keys, ...backupPlaces(context)];
+  const device = paths.isDevice ? paths.container : undefined;
   if (!(await exists(paths.container))) {
     const notes = ['there was no container'];
-    const notGuaranteed = await outOfReach(directories, 1);
+    const notGuaranteed = await outOfReach({ directories, links: 1, device });
     return { layout: 1, report: { ...report, uuid: request.uuid ?? null, notes, notGuaranteed }, headerEnd: 0 };
   }
   const found = await identify(context, request);
   const { header, uuid } = found;
-  const { nlink, size } = await stat(paths.container);
+  const links = paths.isDevice ? 1 : (await stat(paths.container)).nlink;
+  const { size } = header;
   const readable = header.type === 'luks1' || header.type === 'luks2';
   const layout = readable ? layoutOf(header) : undefined;
   const headerEnd = Math.min(layout === undefined ? largestHeader : Math.max(layout.headerBytes, layout.payload), size);
-  const notGuaranteed = await outOfReach([path.dirname(paths.container), ...directories], nlink);
-  const notes = readable ? [] : ['the header could not be read: as much was overwritten as the largest header takes'];
+  const home = paths.isDevice ? [] : [path.dirname(paths.container)];
+  const notGuaranteed = await outOfReach({ directories: [...home, ...directories], links, device });
+  const notes = [
+    ...(readable ? [] : ['the header could not be read: as much was overwritten as the largest header takes']),
+    ...(paths.isDevice
+      ? [`the block device ${paths.container} stays, without a header; nothing on it was unlinked`]
+      : []),
+  ];
   return { layout: 1, report: { ...report, uuid, notes, notGuaranteed }, headerEnd };
 };
 
@@ -131,7 +164,7 @@ const finish = async (context: VolumeContext, paths: VolumePaths, journal: Journ
   for (const file of [paths.key, paths.nextKey, paths.formerKey]) keyBytes += await shred(file);
   await note('destroy-key', keyBytes === 0 ? {} : { keyFile: { file: paths.key, bytes: keyBytes } });
   // 6 container
-  const size = await unlinkContainer(paths.container);
+  const size = paths.isDevice ? 0 : await unlinkContainer(paths.container);
   await note('destroy-unlinked', size === 0 ? {} : { containerBytes: size });
   // 7 mount point and the rest
   if (await exists(paths.mountPoint)) {

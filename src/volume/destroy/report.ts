@@ -1,4 +1,5 @@
 import { readFile, stat, statfs } from 'node:fs/promises';
+import { deviceNumber } from '../../luks/container-size.ts';
 
 /** What was destroyed of a volume, and what nobody can promise. Bytes are those overwritten and read back. */
 export interface DestroyReport {
@@ -33,37 +34,44 @@ const copyOnWrite: Readonly<Record<number, string>> = {
 };
 
 /** Whether the disk turns; null where that cannot be told. */
-const turns = async (directory: string): Promise<boolean | null> => {
-  const { dev } = await stat(directory, { bigint: true });
-  const [major, minor] = [(dev >> 8n) & 0xfffn, (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n)];
-  for (const file of [
-    `/sys/dev/block/${major}:${minor}/queue/rotational`,
-    `/sys/dev/block/${major}:${minor}/../queue/rotational`,
-  ]) {
+const turns = async (number: string): Promise<boolean | null> => {
+  for (const file of [`/sys/dev/block/${number}/queue/rotational`, `/sys/dev/block/${number}/../queue/rotational`]) {
     const text = await readFile(file, 'utf8').catch(() => undefined);
     if (text !== undefined) return text.trim() === '1';
   }
   return null;
 };
 
-/** What overwriting cannot reach, for the directories that the erased files lay in. */
-export const outOfReach = async (directories: readonly string[], links: number): Promise<string[]> => {
+export interface Erased {
+  /** That the erased files lay in. */
+  readonly directories: readonly string[];
+  /** Names of the container. */
+  readonly links: number;
+  /** That the container was, if it was no file. */
+  readonly device?: string | undefined;
+}
+
+/** What overwriting cannot reach. */
+export const outOfReach = async ({ directories, links, device }: Erased): Promise<string[]> => {
+  const payload = device === undefined ? 'its blocks were freed, not overwritten' : 'it stays on the device';
   const words = [
     'copies elsewhere: backups, replicas, snapshots of filesystem or machine. A copy of the container, or one of its payload with a copy of the header, opens with the keys of its time',
     'keys that people know or keep: they open such copies',
-    'the encrypted payload: its blocks were freed, not overwritten, and without a keyslot nothing opens them',
+    `the encrypted payload: ${payload}, and without a keyslot nothing opens it`,
     'blocks that a filesystem journal, a log-structured disk or a cache of the disk keeps for a while',
   ];
+  const moves = (where: string): string =>
+    `old blocks of the disk below ${where}: it may move blocks by itself (SSD, thin or network storage)`;
   for (const directory of new Set(directories)) {
     const { type } = await statfs(directory);
     const name = copyOnWrite[type];
     if (name !== undefined) words.push(`old blocks in ${directory}: ${name} writes changed blocks elsewhere`);
-    if ((await turns(directory)) !== true) {
-      words.push(
-        `old blocks of the disk below ${directory}: it may move blocks by itself (SSD, thin or network storage)`,
-      );
-    }
+    const { dev } = await stat(directory, { bigint: true });
+    if ((await turns(deviceNumber(dev))) !== true) words.push(moves(directory));
   }
+  const present = device === undefined ? undefined : await stat(device, { bigint: true }).catch(() => undefined);
+  if (device !== undefined && (present === undefined || (await turns(deviceNumber(present.rdev))) !== true))
+    words.push(moves(device));
   if (links > 1)
     words.push(
       `${links - 1} more names (hard links) of the container: the payload stays under them, its header is overwritten`,

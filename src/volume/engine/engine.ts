@@ -3,14 +3,17 @@ import type { EngineProbe } from '../../helper/protocol/machine.ts';
 import type { EngineName } from '../states.ts';
 import type { PerformanceFlag } from './performance.ts';
 
-/** A container that was looked at: which file it is, and what its header says it is. */
+/** A container that was looked at: which file or block device it is, and what its header says it is. */
 export interface ContainerFile {
+  /** Of a block device its node. */
   readonly path: string;
   readonly dev: number;
   readonly ino: number;
   readonly size: number;
   /** Bytes that lie on the disk: less than `size` where it has holes. */
   readonly allocated: number;
+  /** `major:minor` of a block device; `gone` for one that is not there any more, of which whatever bears this UUID is. Null: a file. */
+  readonly block: string | null;
   readonly uuid: string;
   readonly type: 'luks1' | 'luks2';
 }

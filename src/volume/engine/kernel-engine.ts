@@ -21,7 +21,18 @@ const isCut = async (container: ContainerFile, { layers }: Mapping): Promise<boo
   return ((await findMapping(container))?.layers ?? []).length > 0;
 };
 
-/** dm-crypt over a loop device of our own: the one cryptsetup makes has no direct I/O, so every block would be cached twice. */
+const cut = 'its online reencryption (cryptsetup) was killed';
+
+const foreign = (container: ContainerFile): string => `the mapping ${mappingName(container)} lies on something else`;
+
+/** Whether the mapping lies on this block device, or on nothing any more. */
+const liesOn = ({ below }: Mapping, { block }: ContainerFile): boolean =>
+  block === 'gone' || below.length === 0 || (block !== null && below.includes(block));
+
+/**
+ * dm-crypt, of a block device right on it, of a file over a loop device of our own: the one cryptsetup makes has no direct I/O, so every
+ * block would be cached twice.
+ */
 export class KernelEngine implements Engine {
   readonly name = 'kernel' as const;
   readonly #luks: Luks;
@@ -48,6 +59,7 @@ export class KernelEngine implements Engine {
 
   async find(container: ContainerFile): Promise<Attachment | undefined> {
     const mapping = await findMapping(container);
+    if (container.block !== null) return mapping && this.#onDevice(container, mapping);
     const loops = await this.#loops(container);
     const [loop, another] = loops;
     if (mapping === undefined && loop === undefined) return undefined;
@@ -63,21 +75,35 @@ export class KernelEngine implements Engine {
     } as const;
     if (mapping === undefined) return { ...pieces, problem: 'a loop device is attached to it, but no mapping' };
     if (loop === undefined || !mapping.slaves.includes(loop.path.replace('/dev/', ''))) {
-      return { ...pieces, problem: `the mapping ${mappingName(container)} lies on something else` };
+      return { ...pieces, problem: foreign(container) };
     }
     if (another !== undefined) return { ...pieces, problem: 'more than one loop device is attached to it' };
-    if (await isCut(container, mapping))
-      return { ...pieces, died: true, problem: 'its online reencryption (cryptsetup) was killed' };
+    if (await isCut(container, mapping)) return { ...pieces, died: true, problem: cut };
     return { ...pieces, device: mapped, number: mapping.number, readOnly: mapping.readOnly, problem: null };
+  }
+
+  async #onDevice(container: ContainerFile, mapping: Mapping): Promise<Attachment> {
+    const mapped = `/dev/mapper/${mappingName(container)}`;
+    const { number, readOnly, below, layers } = mapping;
+    const pieces = {
+      ...{ engine: this.name, device: null, number: null, readOnly: null, blockPid: null, died: false, directIo: true },
+      ...{ devices: [mapped], numbers: [number, ...layers.map((layer) => layer.number)] },
+    } as const;
+    if (!liesOn(mapping, container)) return { ...pieces, devices: [], numbers: [], problem: foreign(container) };
+    if (container.block === null || !below.includes(container.block)) {
+      return { ...pieces, problem: 'its device was taken away' };
+    }
+    if (await isCut(container, mapping)) return { ...pieces, died: true, problem: cut };
+    return { ...pieces, device: mapped, number, readOnly, problem: null };
   }
 
   attach(container: ContainerFile, key: Buffer, options: AttachOptions): Promise<Attachment> {
     return withUndo(async (undo) => {
       const { readOnly = false, performance = [], discard = false } = options;
       await checkPerformance(performance);
-      const loop = await attachLoop(container.path, options);
+      const device = container.block === null ? (await attachLoop(container.path, options)).path : container.path;
       undo.push('kernel engine', () => this.detach(container));
-      await this.#luks.open({ device: loop.path, name: mappingName(container), key, readOnly, performance, discard });
+      await this.#luks.open({ device, name: mappingName(container), key, readOnly, performance, discard });
       const attachment = await this.find(container);
       if (attachment === undefined || attachment.problem !== null) {
         throw new ReelError('io-error', {
@@ -107,7 +133,10 @@ export class KernelEngine implements Engine {
     const loops = await this.#loops(container);
     const mapping = await findMapping(container);
     if (mapping !== undefined) {
-      const ours = loops.some((loop) => mapping.slaves.includes(loop.path.replace('/dev/', '')));
+      const ours =
+        container.block === null
+          ? loops.some((loop) => mapping.slaves.includes(loop.path.replace('/dev/', '')))
+          : liesOn(mapping, container);
       if (!ours) throw sameUuid(container);
       await endOnlineRewriters(container);
       await this.#luks.close(mappingName(container));
@@ -116,6 +145,7 @@ export class KernelEngine implements Engine {
   }
 
   async #loops(container: ContainerFile): Promise<Loop[]> {
+    if (container.block !== null) return [];
     return (await attachedLoops()).filter((loop) => loop.backingFile === container.path);
   }
 }

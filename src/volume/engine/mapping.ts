@@ -14,8 +14,10 @@ interface Layer {
 
 export interface Mapping {
   readonly number: string;
-  /** Kernel names of the devices that are no mappings, below all layers: `loop3`. */
+  /** Kernel names of the devices below all layers: `loop3`, `sda1`, and `dm-1` for a logical volume. */
   readonly slaves: readonly string[];
+  /** Their numbers; one that was taken away has none any more. */
+  readonly below: readonly string[];
   /** None but while a reencryption is at work, or after it was killed. */
   readonly layers: readonly Layer[];
   readonly readOnly: boolean;
@@ -27,14 +29,25 @@ const attribute = async (file: string): Promise<string> => (await readFile(file,
 
 const slavesOf = (device: string): Promise<string[]> => readdir(`/sys/block/${device}/slaves`).catch(() => []);
 
-/** All devices below, each once. */
-const below = async (device: string, seen = new Set<string>()): Promise<Set<string>> => {
+/** A container may be a mapping itself (a logical volume): layers are told by their names, which begin with that of the mapping above. */
+const isLayer = async (device: string, mapping: string): Promise<boolean> =>
+  (await attribute(`/sys/block/${device}/dm/name`)).startsWith(`${mapping}-`);
+
+interface Below {
+  readonly layers: Set<string>;
+  readonly slaves: Set<string>;
+}
+
+/** All layers, and what lies below them, each once. */
+const below = async (device: string, mapping: string, found: Below): Promise<Below> => {
   for (const slave of await slavesOf(device)) {
-    if (seen.has(slave)) continue;
-    seen.add(slave);
-    await below(slave, seen);
+    if (!(await isLayer(slave, mapping))) found.slaves.add(slave);
+    else if (!found.layers.has(slave)) {
+      found.layers.add(slave);
+      await below(slave, mapping, found);
+    }
   }
-  return seen;
+  return found;
 };
 
 const layerOf = async (device: string): Promise<Layer> => ({
@@ -47,11 +60,14 @@ const layerOf = async (device: string): Promise<Layer> => ({
 export const findMapping = async (container: { readonly uuid: string }): Promise<Mapping | undefined> => {
   for (const device of (await readdir('/sys/block')).filter((candidate) => candidate.startsWith('dm-'))) {
     if ((await attribute(`/sys/block/${device}/dm/name`)) !== mappingName(container)) continue;
-    const all = [...(await below(device))];
-    const layers = await Promise.all(all.filter((each) => each.startsWith('dm-')).map(layerOf));
+    const found = await below(device, mappingName(container), { layers: new Set(), slaves: new Set() });
+    const layers = await Promise.all([...found.layers].map(layerOf));
+    const slaves = [...found.slaves];
+    // partitions, too, have their numbers there
+    const numbers = await Promise.all(slaves.map((slave) => attribute(`/sys/class/block/${slave}/dev`)));
     const readOnly = (await attribute(`/sys/block/${device}/ro`)) === '1';
     const number = await attribute(`/sys/block/${device}/dev`);
-    return { number, slaves: all.filter((each) => !each.startsWith('dm-')), layers, readOnly };
+    return { number, slaves, below: numbers.filter((each) => each !== ''), layers, readOnly };
   }
   return undefined;
 };

@@ -11,6 +11,7 @@ import { unmountCopies } from '../copies.ts';
 import { findOpeners } from '../holders.ts';
 import { type Mount, mountAt, readMounts } from '../mountinfo.ts';
 import { withUndo } from '../undo.ts';
+import { blockDeviceOf, findPlane, isGone } from '../watch/kernel-facts.ts';
 import { blockPlaneRefusal } from './block-plane-refusal.ts';
 import { type Attachment, type AttachOptions, type ContainerFile, type Engine, sameUuid } from './engine.ts';
 import { abortFuse } from './fuse-abort.ts';
@@ -77,6 +78,7 @@ export class UserspaceEngine implements Engine {
       return { ...pieces, devices: [], numbers: [], problem: foreign };
     }
     const [loop, another] = loops;
+    if (isDead(status.pid, container)) return { ...pieces, problem: 'its device was taken away' };
     if (loop === undefined) return { ...pieces, problem: 'no loop device is attached to its block plane' };
     if (another !== undefined)
       return { ...pieces, problem: 'more than one loop device is attached to its block plane' };
@@ -195,6 +197,8 @@ export class UserspaceEngine implements Engine {
   }
 }
 
+const isDead = (pid: number, { block }: ContainerFile): boolean => block !== null && blockDeviceOf(pid) !== block;
+
 /** Waits until no block plane of ours has the container open, then insists. */
 const ended = async (container: ContainerFile, directory: string): Promise<void> => {
   for (const signal of ['SIGTERM', 'SIGKILL', undefined] as const) {
@@ -219,6 +223,7 @@ const ended = async (container: ContainerFile, directory: string): Promise<void>
 
 /** Processes that have the container open and were started by us: their command line names our directory. */
 const blockPlanes = async (container: ContainerFile, directory: string): Promise<number[]> => {
+  if (container.block === 'gone') return [findPlane(directory)].filter((pid) => pid !== undefined);
   const openers = await findOpeners(container.path);
   const ours = await Promise.all(
     openers.map(async (pid) =>
@@ -231,8 +236,12 @@ const blockPlanes = async (container: ContainerFile, directory: string): Promise
   return openers.filter((_, index) => ours[index]);
 };
 
-/** Two containers can carry one UUID (a copy). The process must have this very file open. */
+/** Two containers can carry one UUID (a copy). The process must have this very file open, or this device, or one that was taken away. */
 const serves = async (pid: number, container: ContainerFile): Promise<boolean> => {
+  if (container.block !== null) {
+    const number = blockDeviceOf(pid);
+    return container.block === 'gone' || container.block === number || (number !== undefined && isGone(number));
+  }
   const fds = await readdir(`/proc/${pid}/fd`).catch(() => []);
   for (const fd of fds) {
     const found = await stat(`/proc/${pid}/fd/${fd}`).catch(() => undefined);

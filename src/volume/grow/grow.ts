@@ -1,12 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { ReelError } from '../../errors.ts';
 import type { GrowReport } from '../../helper/protocol/grow.ts';
 import type { Requests } from '../../helper/protocol.ts';
+import { deviceBytes } from '../../luks/container-size.ts';
 import { guardOf } from '../../luks/luks.ts';
 import { refuseReencrypting } from '../../luks/reencryption.ts';
 import type { LuksDump } from '../../luks/types.ts';
 import { reached, type VolumeContext } from '../context.ts';
 import type { Attachment, ContainerFile } from '../engine/engine.ts';
+import type { VolumePaths } from '../layout.ts';
 import { type Look, lookAt, throwStorageProblem } from '../look.ts';
 import type { Mount } from '../mountinfo.ts';
 import { allocate, lengthen, refuseNoSpace } from './container.ts';
@@ -26,10 +27,12 @@ type Filesystem = Pick<GrowReport['grown'], 'filesystem' | 'filesystemSize' | 'r
 
 /** The procedure "Grow" of docs/volumes.md. Idempotent; the same call again goes on where one was interrupted. */
 export const growVolume = async (context: VolumeContext, request: Requests['grow']): Promise<GrowReport> => {
-  const { size: to } = request;
   // 1 what is there, and whether it may grow
   const subject = await examine(context, request);
   const { container, look, open } = subject;
+  refuseSizeOf(request, look.paths);
+  if (look.paths.isDevice) return growOnDevice(context, request, subject);
+  const { size: to = container.size } = request;
   const journal = await readJournal(look.paths.growing, container.uuid);
   refuseSmaller(to, { size: container.size, journalled: journal?.to, header: subject.header.dataOffset });
   await refuseNoSpace(container.path, to);
@@ -61,6 +64,49 @@ export const growVolume = async (context: VolumeContext, request: Requests['grow
     reached(context, 'grow-done');
   }
   const { report } = await lookAt(context, request.name, { container: request.container });
+  return { ...report, grown: { from, to, ...filesystem } };
+};
+
+const refuseSizeOf = ({ name, size }: Requests['grow'], { isDevice }: VolumePaths): void => {
+  if (isDevice === (size === undefined)) return;
+  throw new ReelError('invalid-argument', {
+    expected: isDevice ? `no size for ${name}, which has all of its block device` : `a new size for ${name}`,
+    got: isDevice ? `${size} bytes` : 'none',
+    hint: isDevice ? 'make the device larger, then grow the volume without a size' : 'say one, such as 20G or +5G',
+  });
+};
+
+/** Whoever made the device larger did steps 3 and 4. The journal has the rest done also after a crash. */
+const growOnDevice = async (
+  context: VolumeContext,
+  { name, container: at }: Requests['grow'],
+  subject: Subject,
+): Promise<GrowReport> => {
+  const { container, header, look, open } = subject;
+  const { growing } = look.paths;
+  if (open === null) {
+    throw new ReelError('volume-state', {
+      expected: `the volume ${name} to be open`,
+      got: 'a locked one',
+      hint: 'open it first: its device has the new size then, and its filesystem is grown in use',
+    });
+  }
+  const to = container.size;
+  const journal = await readJournal(growing, container.uuid);
+  const from = journal?.from ?? (await deviceBytes(open.mount.device)) + header.dataOffset;
+  if (to < from) {
+    const hint = 'a volume never shrinks: give the device its size back before anything is written there';
+    throw new ReelError('container-short', { expected: `${from} bytes on ${container.path}`, got: `${to}`, hint });
+  }
+  reached(context, 'grow-checked');
+  await writeJournal(growing, { uuid: container.uuid, from, to });
+  reached(context, 'grow-journalled');
+  const filesystem = await growOpen(context, subject, to);
+  if (filesystem.filesystem === 'grown') {
+    await removeJournal(growing);
+    reached(context, 'grow-done');
+  }
+  const { report } = await lookAt(context, name, { container: at });
   return { ...report, grown: { from, to, ...filesystem } };
 };
 
@@ -157,7 +203,7 @@ const growOpen = async (context: VolumeContext, subject: Subject, to: number): P
   // 5 device
   await context.engines[attachment.engine].grow(container, (layer) => reached(context, `grow-${layer}`));
   const expected = to - header.dataOffset;
-  const device = await deviceSize(mount.device);
+  const device = await deviceBytes(mount.device);
   if (device !== expected) throw wrongSize(`${mount.source} to have ${expected} bytes`, device);
   reached(context, 'grow-device');
   // 6 filesystem
@@ -179,7 +225,3 @@ const wrongSize = (expected: string, got: number): ReelError =>
     got: `${got}`,
     hint: 'nothing is lost; lock the volume and open it again, then grow it to the same size',
   });
-
-/** As the kernel has it now; `number` is `major:minor`. It counts in 512 bytes whatever the sectors are. */
-const deviceSize = async (number: string): Promise<number> =>
-  Number(await readFile(`/sys/dev/block/${number}/size`, 'utf8')) * 512;

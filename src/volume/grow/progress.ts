@@ -16,6 +16,6 @@ export const growProgress = async (
   await context.layout.proveFile(paths.container);
   const journal = await readJournal(paths.growing, (await readLuksHeader(paths.container)).uuid);
   if (journal === undefined) return null;
-  const { allocated } = await measure(paths.container);
+  const { allocated } = paths.isDevice ? { allocated: journal.to } : await measure(paths.container);
   return { from: journal.from, to: journal.to, allocated: Math.min(allocated, journal.to) };
 };

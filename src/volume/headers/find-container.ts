@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { ReelError } from '../../errors.ts';
 import { findingsOf, uuidOf } from '../../luks/header/findings.ts';
 import { type Header, readHeader } from '../../luks/header/read-header.ts';
@@ -7,6 +6,7 @@ import type { ContainerFile } from '../engine/engine.ts';
 import type { VolumePaths } from '../layout.ts';
 import { attachmentsOf } from '../look.ts';
 import { mountAt, readMounts } from '../mountinfo.ts';
+import { placeOf } from '../place.ts';
 
 /** Which container a request is about. `uuid` is the registered one: what is left to go by when the header cannot be read. */
 export interface Which {
@@ -49,9 +49,8 @@ export const findContainer = async (context: VolumeContext, which: Which): Promi
 
 /** Throws `volume-busy` while anything of the container is attached or mounted. */
 export const refuseOpen = async (context: VolumeContext, { paths, header, uuid }: Found): Promise<void> => {
-  const { dev, ino, size, blocks } = await stat(paths.container);
   const type = header.type === 'luks1' ? 'luks1' : 'luks2';
-  const container: ContainerFile = { path: paths.container, dev, ino, size, allocated: blocks * 512, uuid, type };
+  const container: ContainerFile = { ...(await placeOf(paths.container)), uuid, type };
   const [attached] = await attachmentsOf(context, container);
   const mount = mountAt(await readMounts(), paths.mountPoint);
   if (attached === undefined && mount === undefined) return;

@@ -42,10 +42,10 @@ export class VolumeGrowth {
   };
 
   /**
-   * `size` is net, as `create` takes it. Idempotent: the same size again finishes what is unfinished. The volume stays open, or locked.
+   * `size` is net, as `create` takes it; none for a volume on a block device, which grows to that. Idempotent: the same size again finishes what is unfinished. The volume stays open, or locked.
    * Throws `not-found`, `invalid-argument` for less than it has, `no-space`, `volume-state`, `luks-unsupported`.
    */
-  grow(name: string, size: number): Promise<GrownVolume> {
+  grow(name: string, size?: number): Promise<GrownVolume> {
     return this.#params.manager.exclusive(name, (turn) => this.#grow(turn, size));
   }
 
@@ -54,18 +54,19 @@ export class VolumeGrowth {
     await Promise.all(this.#resumed);
   }
 
-  async #grow({ volume, helper, save, reconcile, tell }: Turn, netSize: number): Promise<GrownVolume> {
+  async #grow({ volume, helper, save, reconcile, tell }: Turn, netSize?: number): Promise<GrownVolume> {
     const { name, container, uuid, type } = volume.record;
-    const size = containerBytes(netSize, type);
+    const size = netSize === undefined ? undefined : containerBytes(netSize, type);
     const progress = async (): Promise<void> => {
       const asked = await helper.call({ verb: 'grow-progress', volume: name, container }).catch(() => undefined);
       volume.progress = asked?.result.progress ?? volume.progress;
     };
-    volume.progress = { from: volume.view().size, to: size, allocated: null };
+    // how large a device has become is the helper's to find out
+    volume.progress = size === undefined ? null : { from: volume.view().size, to: size, allocated: null };
     const endProgress = repeat(this.#params.progressIntervalMs ?? 1000, progress);
     try {
       const whole = { name, container, ...(uuid === null ? {} : { uuid }) };
-      const { result } = await helper.call({ verb: 'grow', ...whole, size });
+      const { result } = await helper.call({ verb: 'grow', ...whole, ...(size === undefined ? {} : { size }) });
       const { grown, ...report } = result;
       const changed = grown.filesystem === 'grown' ? grown.from !== grown.to : volume.record.size !== grown.to;
       if (volume.state === 'failed') await reconcile();
@@ -98,8 +99,8 @@ export class VolumeGrowth {
   /** Somebody may have locked it before its turn came; it goes on at the next open then. */
   #resumeOpen(name: string, to: number): Promise<GrownVolume> {
     return this.#params.manager.exclusive(name, (turn) => {
-      const { state } = turn.volume;
-      if (state === 'open') return this.#grow(turn, to);
+      const { state, record } = turn.volume;
+      if (state === 'open') return this.#grow(turn, record.blockDevice === undefined ? to : undefined);
       throw new ReelError('volume-state', { expected: `the volume ${name} to be open`, got: state });
     });
   }

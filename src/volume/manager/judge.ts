@@ -21,8 +21,43 @@ const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 / 1024)}
 const changed = (expected: string, got: string, hint: string, cut = false): ReelError =>
   new ReelError('container-changed', { expected, got, hint, details: { cut } });
 
+/** The same of a container that is a block device. */
+const deviceProblem = (
+  { container, uuid, size }: Expected,
+  { attachedDevice, host }: VolumeFacts,
+): ReelError | undefined => {
+  if (attachedDevice === null || host === null) return undefined;
+  const expected = `the open container on ${container}`;
+  const again = 'connect it again, then lock and open the volume';
+  if (host.file === null || attachedDevice === 'gone') return changed(expected, 'no such device', again);
+  if (host.device?.number !== attachedDevice) {
+    return changed(expected, `another device (${host.device?.number})`, 'lock and open the volume');
+  }
+  if (uuid !== null && host.device.uuid !== uuid) {
+    const found = host.device.uuid === null ? 'no LUKS header' : `the header of ${host.device.uuid}`;
+    const hint = 'somebody writes to the device: find out who; then lock the volume and restore its header';
+    return changed(`the header of ${uuid} on ${container}`, found, hint);
+  }
+  return size !== null && host.file.size < size ? cutOff(container, size, host.file.size) : undefined;
+};
+
+const cutOff = (container: string, size: number, now: number): ReelError => {
+  const hint = 'what was cut off is lost: lock the volume, restore the file from a backup';
+  return changed(`${size} bytes in ${container}`, `${now}`, hint, true);
+};
+
+/** What is known of the container of an open volume. */
+export interface Expected {
+  readonly container: string;
+  readonly uuid: string | null;
+  readonly size: number | null;
+  readonly isDevice: boolean;
+}
+
 /** Why the container is no longer the file that is attached; undefined when it is, or nothing can be said of it. */
-export const containerProblem = (container: string, size: number | null, facts: VolumeFacts): ReelError | undefined => {
+export const containerProblem = (of: Expected, facts: VolumeFacts): ReelError | undefined => {
+  if (of.isDevice) return deviceProblem(of, facts);
+  const { container, size } = of;
   const { attachedFile, host } = facts;
   if (attachedFile === null || host === null) return undefined;
   const expected = `the open container at ${container}`;
@@ -35,15 +70,13 @@ export const containerProblem = (container: string, size: number | null, facts: 
       : `move it back; recording goes on by itself`;
     return changed(expected, `${got}: ${now}`, hint);
   }
-  if (size !== null && host.file !== null && host.file.size < size) {
-    const hint = 'what was cut off is lost: lock the volume, restore the file from a backup';
-    return changed(`${size} bytes in ${container}`, `${host.file.size}`, hint, true);
-  }
-  return undefined;
+  return size !== null && host.file !== null && host.file.size < size
+    ? cutOff(container, size, host.file.size)
+    : undefined;
 };
 
 /** Why the volume is no longer open. */
-export const lossOf = (container: string, report: VolumeReport, facts: VolumeFacts): ReelError | undefined => {
+export const lossOf = (of: Expected, report: VolumeReport, facts: VolumeFacts): ReelError | undefined => {
   const { name, mount, plane } = facts;
   if (plane?.abortedAfterMs !== undefined && plane.abortedAfterMs !== null) {
     return new ReelError('storage-hung', {
@@ -70,7 +103,7 @@ export const lossOf = (container: string, report: VolumeReport, facts: VolumeFac
   if (mount.readOnly !== null && report.access !== 'readOnly') {
     return new ReelError('io-error', { expected: `${name} to take writes`, got: mount.readOnly });
   }
-  return containerProblem(container, report.size, facts);
+  return containerProblem(of, facts);
 };
 
 type Found = Omit<Condition, 'since'>;

@@ -11,9 +11,12 @@ import type { Condition } from './conditions.ts';
 import type { VolumeRecord } from './registry.ts';
 
 /** A volume as REST, CLI and console show it. */
-export interface VolumeView extends Omit<VolumeRecord, 'filesystem'> {
+export interface VolumeView extends Omit<VolumeRecord, 'filesystem' | 'blockDevice' | 'newUuid'> {
   readonly state: VolumeState;
   readonly mountPoint: string | null;
+  /** That the container is; null for a file. */
+  readonly blockDevice: string | null;
+  /** With the decrypted data, while it is open. */
   readonly device: string | null;
   readonly directIo: boolean | null;
   /** Null while it is not open. */
@@ -132,8 +135,10 @@ export class ManagedVolume {
     const open = this.#state === 'open' || this.#state === 'draining' ? this.#report : undefined;
     const room = this.room ?? open;
     const growing = this.#report?.growing ?? null;
+    const { newUuid: _, ...record } = this.record;
     return {
-      ...this.record,
+      ...record,
+      blockDevice: record.blockDevice ?? null,
       // What lies there counts: the record follows a moment later.
       size: this.#report?.size ?? this.record.size,
       growing: this.#net(this.progress ?? (growing === null ? null : { ...growing, allocated: null })),
@@ -145,7 +150,7 @@ export class ManagedVolume {
       blockPid: open?.blockPid ?? null,
       keyFile: this.#report?.keyFile ?? null,
       header: this.#report?.header ?? null,
-      netSize: open?.netSize ?? this.record.size - this.headerBytes,
+      netSize: open?.netSize ?? Math.max(0, this.record.size - this.headerBytes),
       capacity: open === undefined ? null : (room?.capacity ?? null),
       available: open === undefined ? null : (room?.available ?? null),
       filesystem: open?.filesystem ?? this.record.filesystem ?? null,

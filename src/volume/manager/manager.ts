@@ -15,7 +15,7 @@ import { tellProgress } from './follow-progress.ts';
 import type { LockOptions, OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
 import { Listeners, openedOf } from './listeners.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
-import { type CreateParams, chooseEngine, createRequest, freeContainer, recordOf } from './new-volume.ts';
+import { type CreateParams, chooseEngine, createRequest, freeContainer, neverMade, recordOf } from './new-volume.ts';
 import { failureOf, problemOf } from './next-step.ts';
 import { type VolumeRecord, VolumeRegistry } from './registry.ts';
 import { type SlammedView, slamVolume } from './slam.ts';
@@ -163,6 +163,7 @@ export class VolumeManager {
         hint: 'choose another name',
       });
     }
+    this.#refuseTaken(params.device);
     const { helper, now } = this.#params;
     const engine = params.engine ?? (await chooseEngine(helper));
     const request = createRequest(params, engine);
@@ -178,7 +179,8 @@ export class VolumeManager {
       );
       const { uuid, cipher, keyBits, sectorSize } = result;
       const { filesystem = 'ext4' } = request;
-      volume.record = { ...record, uuid, cipher, keyBits, sectorSize, filesystem };
+      const { newUuid: _, ...known } = record;
+      volume.record = { ...known, size: result.size ?? record.size, uuid, cipher, keyBits, sectorSize, filesystem };
       volume.become(result.state === 'open' ? 'open' : 'locked', { report: result, fd });
       await this.#save();
     } catch (thrown) {
@@ -263,9 +265,12 @@ export class VolumeManager {
       const request = { verb: 'inspect', name, container, descriptor: true } as const;
       const { result, fd } = await this.#params.helper.call(request);
       if (uuid === null && (result.state === 'absent' || result.state === 'unfinished')) await this.#forget(volume);
+      else if (neverMade(volume.record, result.uuid)) await this.#remove(volume);
       else await this.#take(volume, result, fd);
     } catch (thrown) {
-      volume.become('failed', { failure: failureOf(toReelError(thrown)) });
+      const error = toReelError(thrown);
+      if (neverMade(volume.record, null) && error.code !== 'helper-unavailable') await this.#remove(volume);
+      else volume.become('failed', { failure: failureOf(error) });
     }
   }
 
@@ -291,7 +296,8 @@ export class VolumeManager {
       return;
     }
     if (uuid === null && report.uuid !== null) {
-      volume.record = { ...volume.record, uuid: report.uuid };
+      const { newUuid: _, ...record } = volume.record;
+      volume.record = { ...record, uuid: report.uuid, size: Math.max(record.size, report.size ?? 0) };
       await this.#save();
     }
     if (report.state !== 'open') {
@@ -328,6 +334,16 @@ export class VolumeManager {
     volume.become('failed', { failure: failureOf(error) });
     await this.#listeners.lost(name, error);
     await volume.release();
+  }
+
+  #refuseTaken(device: string | undefined): void {
+    const owner = this.list().find(({ blockDevice }) => blockDevice !== null && blockDevice === device);
+    if (owner === undefined) return;
+    throw new ReelError('already-exists', {
+      expected: `no volume on ${device} yet`,
+      got: `the volume ${owner.name}`,
+      hint: `destroy it first: \`reelvault volume destroy ${owner.name}\``,
+    });
   }
 
   #volume(name: string): ManagedVolume {

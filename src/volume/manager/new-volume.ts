@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { ReelError, toReelError } from '../../errors.ts';
 import type { HelperClient } from '../../helper/client.ts';
 import type { Requests } from '../../helper/protocol.ts';
@@ -14,8 +15,12 @@ export type CreateChoices = Pick<
 
 export interface CreateParams extends CreateChoices {
   readonly name: string;
-  /** Net: bytes of the decrypted device, rounded up to whole sectors. The container is larger by its header. */
-  readonly size: number;
+  /** Of a file. Net: bytes of the decrypted device, rounded up to whole sectors. The container is larger by its header. */
+  readonly size?: number;
+  /** The container is this block device, all of it: then no size is said. */
+  readonly device?: string;
+  /** Types of the signatures on the device that may be lost. */
+  readonly overwriteSignatures?: string[];
   /** Default: the kernel's where it works, else the userspace engine. Kept for the life of the volume. */
   readonly engine?: EngineName;
   readonly type?: 'luks1' | 'luks2';
@@ -28,19 +33,27 @@ export interface CreateParams extends CreateChoices {
 export const createRequest = (params: CreateParams, engine: EngineName): Requests['create'] => {
   const { name, size, type = 'luks2', passphrase, open = false, engine: _, ...choices } = params;
   const key = passphrase === undefined ? 'keyFile' : 'passphrase';
-  return { verb: 'create', name, size: containerBytes(size, type), engine, type, key, open, ...choices };
+  const bytes = size === undefined ? {} : { size: containerBytes(size, type) };
+  const uuid = choices.device === undefined ? {} : { uuid: randomUUID() };
+  return { verb: 'create', name, ...bytes, ...uuid, engine, type, key, open, ...choices };
 };
 
 /** What is remembered of a volume while it is made. */
 export const recordOf = (request: Requests['create'], container: string, createdAt: string): VolumeRecord => {
-  const { name, type, size, engine, key, label, performance, discard } = request;
+  const { name, type, size = 0, engine, key, label, performance, discard, device, uuid: newUuid } = request;
   return {
-    ...{ name, container, uuid: null, cipher: null, type, size, engine, key, createdAt },
+    ...(device === undefined ? {} : { blockDevice: device }),
+    ...(newUuid === undefined ? {} : { newUuid }),
+    ...{ name, container: device ?? container, uuid: null, cipher: null, type, size, engine, key, createdAt },
     ...(label === undefined ? {} : { label }),
     ...(performance === undefined ? {} : { performance }),
     ...(discard === undefined ? {} : { discard }),
   };
 };
+
+/** On the block device lies no header, or another one, than a create that did not answer would have written: it wrote none. */
+export const neverMade = ({ uuid, newUuid }: VolumeRecord, found: string | null): boolean =>
+  uuid === null && newUuid !== undefined && found !== newUuid;
 
 /** Where the container of a new volume will lie. Throws `already-exists` for files that are no volume of this service. */
 export const freeContainer = async (helper: HelperClient, name: string): Promise<string> => {

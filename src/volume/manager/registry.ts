@@ -28,6 +28,10 @@ const recordSchema = Type.Object({
   /** Opens at the start without an admin. */
   autoOpen: Type.Optional(Type.Boolean()),
   leases: Type.Optional(Type.Array(leaseRecordSchema)),
+  /** The container is this block device, and no file of ours. */
+  blockDevice: Type.Optional(Type.String()),
+  /** Of a container on a block device until `create` has answered: what header is its own. */
+  newUuid: Type.Optional(Type.String()),
   // Optional from here on: a list of an older version has none of these.
   filesystem: Type.Optional(Type.String()),
   label: Type.Optional(Type.String()),

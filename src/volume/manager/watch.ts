@@ -5,7 +5,7 @@ import type { HelperClient } from '../../helper/client.ts';
 import type { VolumeFacts } from '../watch/facts.ts';
 import { Conditions } from './conditions.ts';
 import type { VolumeEvent } from './hooks.ts';
-import { conditionsOf, containerProblem, type Limits, lossOf } from './judge.ts';
+import { conditionsOf, containerProblem, type Expected, type Limits, lossOf } from './judge.ts';
 import type { ManagedVolume } from './managed-volume.ts';
 import { failureOf } from './next-step.ts';
 
@@ -27,13 +27,18 @@ export interface VolumeWatchParams {
 const pauseError = (volume: string, message: string, hint: string): ReelError =>
   new ReelError('volume-paused', { expected: `the volume ${volume} to take recordings`, got: message, hint });
 
+const expectedOf = ({ record, report }: ManagedVolume): Expected => ({
+  ...{ container: record.container, uuid: record.uuid, size: report?.size ?? null },
+  isDevice: record.blockDevice !== undefined,
+});
+
 /** Failures that end by themselves when the facts are right again. What was cut off a container does not come back with its length. */
 const mends = (volume: ManagedVolume, facts: VolumeFacts): boolean =>
   volume.failure?.error.code === 'container-changed' &&
   volume.failure.error.details.cut !== true &&
-  facts.attachedFile !== null &&
+  (facts.attachedFile !== null || facts.attachedDevice !== null) &&
   facts.host !== null &&
-  containerProblem(volume.record.container, volume.report?.size ?? null, facts) === undefined;
+  containerProblem(expectedOf(volume), facts) === undefined;
 
 export class VolumeWatch {
   readonly #params: VolumeWatchParams;
@@ -67,7 +72,7 @@ export class VolumeWatch {
     const { manager } = this.#params;
     const { state, report } = volume;
     if (state === 'open' && report !== undefined) {
-      const loss = lossOf(volume.record.container, report, facts);
+      const loss = lossOf(expectedOf(volume), report, facts);
       if (loss === undefined) return this.#note(volume, facts);
       this.forget(volume);
       return manager.lose(volume, loss);

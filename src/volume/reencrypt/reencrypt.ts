@@ -123,7 +123,8 @@ const reach = async (context: VolumeContext, { container, header }: Begun, name:
       lock,
     );
   }
-  const device = attachment.devices.find((each) => each.startsWith('/dev/loop'));
+  const loop = attachment.devices.find((each) => each.startsWith('/dev/loop'));
+  const device = container.block === null ? loop : container.path;
   if (attachment.readOnly !== false || device === undefined) throw refused('one that is open read-only', lock);
   return { file, online: { mapping: mappingName(container), device } };
 };

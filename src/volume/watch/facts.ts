@@ -8,10 +8,13 @@ import type { PlaneFacts } from './block-planes.ts';
 import type { HostFacts } from './host-facts.ts';
 import {
   backingFile,
+  blockDeviceOf,
   deviceName,
+  devicesBelow,
   type FilesystemErrors,
   filesystemErrors,
   hasLayers,
+  isGone,
   mappedName,
   mountsNow,
 } from './kernel-facts.ts';
@@ -35,6 +38,8 @@ export interface VolumeFacts {
   readonly plane: PlaneFacts | null;
   /** The container that is attached, under its name of now; ` (deleted)` at its end when it has none. Null: not known, or a block device. */
   readonly attachedFile: string | null;
+  /** `major:minor` of the block device that is attached as the container, `gone` where the kernel has it no more. Null: a file, or not attached. */
+  readonly attachedDevice: string | null;
   /** Null: it did not answer in time. */
   readonly host: HostFacts | null;
   /** Of the mounted filesystem. Null: not mounted, not this container's, or not asked because it would not answer now. */
@@ -66,6 +71,14 @@ const rewriting = (
   };
 };
 
+/** With the kernel engine below the mapping, with the userspace engine in the hands of its process. */
+const deviceBelow = (device: string, pid: number | null): string | null => {
+  if (mappedName(device) !== undefined) return devicesBelow(device)[0] ?? 'gone';
+  const number = pid === null ? undefined : blockDeviceOf(pid);
+  if (number === undefined) return null;
+  return isGone(number) ? 'gone' : number;
+};
+
 export const factsOf = async (
   { layout, watch: { planes, hosts, rooms } }: VolumeContext,
   { name, container, uuid }: Watched,
@@ -77,6 +90,7 @@ export const factsOf = async (
   const plane = planes.facts(directory) ?? rewriting(device, { path: paths.container, uuid: uuid ?? '' });
   const below = device === undefined ? undefined : backingFile(device);
   const own = isOwn(device ?? '', below, path.join(directory, 'plain'), uuid ?? '');
+  const attachedDevice = paths.isDevice && own ? deviceBelow(device ?? '', plane?.pid ?? null) : null;
   const answers = plane === undefined || (plane.state === 'running' && plane.stalledMs === 0);
   return {
     name,
@@ -92,7 +106,8 @@ export const factsOf = async (
           },
     plane: plane ?? null,
     attachedFile: (plane === undefined ? below : plane.files[0]) ?? null,
-    host: (await hosts.at(paths.container)) ?? null,
+    attachedDevice,
+    host: (await hosts.at(paths.container, paths.isDevice ? { inUse: attachedDevice !== null } : undefined)) ?? null,
     room: mount !== undefined && own && answers ? ((await rooms.at(paths.mountPoint)) ?? null) : null,
   };
 };

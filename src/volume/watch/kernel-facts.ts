@@ -3,8 +3,9 @@
  * process behind it, hangs: nothing here may touch the mounted filesystem or FUSE. Read at once and not by the threads that do Node's other
  * file work: each of those may be waiting for what hangs.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { deviceNumber } from '../../luks/container-size.ts';
 import { type Mount, parseMountinfo } from '../mountinfo.ts';
 
 /** Undefined where there is no such file (any more). */
@@ -42,9 +43,13 @@ export const backingFile = (device: string): string | undefined =>
     .map(backingFile)
     .find((file) => file !== undefined);
 
-/** Mappings below this one: there while a reencryption is at work. */
+/** What cryptsetup keeps below a mapping while it rewrites the container is named after it. A container may be a mapping itself. */
+const isLayer = (slave: string, device: string): boolean =>
+  mappedName(slave)?.startsWith(`${mappedName(device) ?? device}-`) ?? false;
+
+/** There while a reencryption is at work below this mapping. */
 export const hasLayers = (device: string): boolean =>
-  names(`/sys/block/${device}/slaves`).some((slave) => slave.startsWith('dm-'));
+  names(`/sys/block/${device}/slaves`).some((slave) => isLayer(slave, device));
 
 /** Names of the loop devices on `file`, which may have been unlinked. */
 export const loopsOn = (file: string): string[] =>
@@ -100,6 +105,28 @@ export const processFacts = (pid: number, directory: string): ProcessFacts | und
   });
   return { state, files: links.filter((link) => link.startsWith('/') && !link.startsWith('/dev/')) };
 };
+
+/** Number of the block device that a block plane has open: its container. Undefined where that is a file, or there is no such process. */
+export const blockDeviceOf = (pid: number): string | undefined => {
+  for (const fd of names(`/proc/${pid}/fd`)) {
+    try {
+      const found = statSync(`/proc/${pid}/fd/${fd}`, { bigint: true });
+      if (found.isBlockDevice()) return deviceNumber(found.rdev);
+    } catch {
+      // closed meanwhile
+    }
+  }
+  return undefined;
+};
+
+/** The kernel has no device of this number any more. */
+export const isGone = (number: string): boolean => deviceName(number) === undefined;
+
+/** Numbers of what a mapping lies on, below all layers; a device that was taken away is none of them. */
+export const devicesBelow = (device: string, from = device): string[] =>
+  names(`/sys/block/${from}/slaves`).flatMap((slave) =>
+    isLayer(slave, device) ? devicesBelow(device, slave) : (text(`/sys/class/block/${slave}/dev`) ?? []),
+  );
 
 /** The process that has `directory` on its command line and is called `luksblock`. */
 export const findPlane = (directory: string): number | undefined =>

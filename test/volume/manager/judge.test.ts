@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Conditions } from '../../../src/volume/manager/conditions.ts';
-import { conditionsOf, containerProblem } from '../../../src/volume/manager/judge.ts';
+import { conditionsOf, containerProblem, type Expected } from '../../../src/volume/manager/judge.ts';
 import type { VolumeFacts } from '../../../src/volume/watch/facts.ts';
 
 const mib = 1024 * 1024;
@@ -12,16 +12,18 @@ const facts = (changes: Partial<VolumeFacts> = {}): VolumeFacts => ({
   mount: { device: '7:1', own: true, deviceName: 'loop1', readOnly: null, errors: null },
   plane: { pid: 1, state: 'running', stalledMs: 0, abortedAfterMs: null, files: [file], status: null },
   attachedFile: file,
-  host: { file: { size: 1000 * mib, allocated: 1000 * mib }, free: 0 },
+  attachedDevice: null,
+  host: { file: { size: 1000 * mib, allocated: 1000 * mib }, free: 0, device: null },
   room: null,
   ...changes,
 });
+const of = (size: number | null): Expected => ({ container: file, uuid: null, size, isDevice: false });
 const kinds = (of: VolumeFacts, paused = false): string[] =>
   conditionsOf(of, paused, { reserve: 100 * mib }).map(({ kind }) => kind);
 
 test('space below a sparse container: what it lacks at most, and half as much again to go on', () => {
   const host = (lacks: number, free: number): VolumeFacts =>
-    facts({ host: { file: { size: 1000 * mib, allocated: (1000 - lacks) * mib }, free: free * mib } });
+    facts({ host: { file: { size: 1000 * mib, allocated: (1000 - lacks) * mib }, free: free * mib, device: null } });
   const cases: [number, number, boolean, boolean][] = [
     [500, 100, false, false],
     [500, 99, false, true],
@@ -46,10 +48,13 @@ test('a plane that does nothing is told after five seconds; errors that ext4 cou
 });
 
 test('what is not known of the container is no problem of it', () => {
-  assert.equal(containerProblem(file, 1000 * mib, facts()), undefined);
-  assert.equal(containerProblem(file, 1000 * mib, facts({ attachedFile: null })), undefined);
-  assert.equal(containerProblem(file, null, facts({ host: null })), undefined);
-  const gone = containerProblem(file, 1, facts({ attachedFile: `${file} (deleted)`, host: { file: null, free: 0 } }));
+  assert.equal(containerProblem(of(1000 * mib), facts()), undefined);
+  assert.equal(containerProblem(of(1000 * mib), facts({ attachedFile: null })), undefined);
+  assert.equal(containerProblem(of(null), facts({ host: null })), undefined);
+  const gone = containerProblem(
+    of(1),
+    facts({ attachedFile: `${file} (deleted)`, host: { file: null, free: 0, device: null } }),
+  );
   assert.match(gone?.message ?? '', /deleted.*do not lock it/);
 });
 
