@@ -103,7 +103,7 @@ test('values out of the schemas are refused before anything is touched', () => {
   assert.throws(() => parseRequest({ ...create, name: 'A' }), {
     message: /^Expected name of create to be a name of at most 63 characters.*, got "A"$/,
   });
-  assert.throws(() => parseRequest({ ...create, size: create.size + 1 }), {
+  assert.throws(() => parseRequest({ ...create, size: size + 1 }), {
     message: /^Expected size of create to be a multiple of 4096, got 67108865$/,
   });
 });
