@@ -1,85 +1,9 @@
-/** The command line. Verbs are one file each; exit codes are those of the error table. */
-import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
-import { audit } from './audit.ts';
-import { events } from './events.ts';
+/** The entry of the command line; exit codes are those of the error table. */
 import { report } from './output.ts';
-import { serve } from './serve.ts';
-import { status } from './status.ts';
-import { streamDelete } from './stream-delete.ts';
-import { streamList } from './stream-list.ts';
-import { streamShow } from './stream-show.ts';
-import { volumeAutoOpen } from './volume-auto-open.ts';
-import { volumeBind } from './volume-bind.ts';
-import { volumeCreate } from './volume-create.ts';
-import { volumeDestroy } from './volume-destroy.ts';
-import { volumeGrow } from './volume-grow.ts';
-import { volumeHeader } from './volume-header.ts';
-import { volumeHolders } from './volume-holders.ts';
-import { volumeKey } from './volume-key.ts';
-import { volumeLease } from './volume-lease.ts';
-import { volumeList } from './volume-list.ts';
-import { volumeLock } from './volume-lock.ts';
-import { volumeOpen } from './volume-open.ts';
-import { volumeReencrypt } from './volume-reencrypt.ts';
-import { volumeShow } from './volume-show.ts';
-import { volumeUnbind } from './volume-unbind.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-const program = new Command('reelvault')
-  .description('encrypted DVR storage')
-  .version(version)
-  .option('--json', 'print JSON, one object a line')
-  .option('--runtime <directory>', 'runtime directory of the service (REELVAULT_RUNTIME)')
-  .showHelpAfterError('(see reelvault --help)')
-  .addHelpText(
-    'after',
-    `
-Exit codes: 0 done, 1 defect, 2 bad request, 3 not allowed or wrong key, 4 not found, 5 state forbids it, 6 damaged data,
-7 no space or memory, 8 not available now. The codes of errors are in docs/errors.md.
-
-Examples:
-  reelvault serve
-  reelvault volume create main --size 500G
-  reelvault volume list --json`,
-  );
-
-serve(program);
-status(program);
-events(program);
-audit(program);
-const volume = program.command('volume').description('make, open, lock, list, look after and destroy volumes');
-const aboutVolumes = [
-  volumeCreate,
-  volumeOpen,
-  volumeLock,
-  volumeGrow,
-  volumeHolders,
-  volumeList,
-  volumeShow,
-  volumeKey,
-  volumeReencrypt,
-  volumeAutoOpen,
-  volumeBind,
-  volumeUnbind,
-  volumeLease,
-];
-for (const verb of [...aboutVolumes, volumeHeader, volumeDestroy]) verb(volume);
-const stream = program.command('stream').description('look at streams, and forget them');
-for (const verb of [streamList, streamShow, streamDelete]) verb(stream);
-
-/** Commander would end the process itself; its subcommands take this over only when each is told. */
-const overrideExits = (command: Command): void => {
-  command.exitOverride();
-  for (const child of command.commands) overrideExits(child);
-};
-overrideExits(program);
+import { makeProgram } from './program.ts';
 
 try {
-  await program.parseAsync();
+  await makeProgram().parseAsync();
 } catch (error) {
   process.exitCode = report(error, process.argv.includes('--json'));
 }

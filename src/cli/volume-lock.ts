@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { LockedView } from '../http/volume-lock.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
+import { afterLock } from './next-steps.ts';
 import { print } from './output.ts';
 
 interface LockOptions extends GlobalOptions {
@@ -47,8 +48,13 @@ Examples:
     .action(async (name: string, _local: object, command: Command) => {
       const options = command.optsWithGlobals<LockOptions>();
       const deadline = options.deadline === undefined ? '' : `&deadline=${options.deadline}`;
-      const url = `/volumes/${encodeURIComponent(name)}/lock?level=${levelOf(options)}${deadline}`;
-      const volume = await clientOf(options).post<LockedView>(url);
+      const level = levelOf(options);
+      const url = `/volumes/${encodeURIComponent(name)}/lock?level=${level}${deadline}`;
+      const volume = await clientOf(options)
+        .post<LockedView>(url)
+        .catch((error: unknown) => {
+          throw afterLock(error, name, level);
+        });
       print(options, volume, [`${volume.name}: ${volume.state}`, ...(volume.acts ?? []).map(line)].join('\n'));
     });
 };

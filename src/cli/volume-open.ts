@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { VolumeView } from '../http/volumes.ts';
 import { type CurrentKeyOptions, currentKey, currentKeyOptions } from './current-key.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
+import { afterWrongKey } from './next-steps.ts';
 import { print } from './output.ts';
 import { showProgress } from './volume-progress.ts';
 import { volumeUrl } from './volume-url.ts';
@@ -33,7 +34,11 @@ Examples:
       try {
         const url = `${volumeUrl(name, '/open')}?readOnly=${options.readOnly === true}`;
         const client = clientOf(options);
-        const volume = await showProgress(client, volumeUrl(name), () => client.post<VolumeView>(url, secret));
+        const volume = await showProgress(client, volumeUrl(name), () => client.post<VolumeView>(url, secret)).catch(
+          async (error: unknown) => {
+            throw await afterWrongKey(error, client, name);
+          },
+        );
         const how = volume.readOnly === true ? `${volume.state} read-only` : volume.state;
         print(options, volume, `${volume.name}: ${how} at ${volume.mountPoint ?? '?'} (${volume.engine})`);
       } finally {

@@ -62,6 +62,7 @@ test('create with a passphrase, list, lock, open; a wrong passphrase is exit cod
   );
   assert.equal(wrong.code, 3, wrong.stderr);
   assert.equal(errorCode(wrong.stderr), 'wrong-key');
+  assert.match(wrong.stderr, /its keyslots: 0 passphrase; --ask asks/);
   assert.equal((await service.run(['volume', 'open', 'main', '--passphrase-file', '-'], phrase)).code, 0);
   assert.equal((await service.mounts()).filter((line) => line.includes('ext4')).length, 1);
 });

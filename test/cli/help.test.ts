@@ -1,0 +1,40 @@
+/** Whoever is woken at night reads the help of a verb: each one says what it does, shows how, and speaks JSON. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Command } from 'commander';
+import { makeProgram } from '../../src/cli/program.ts';
+
+interface Verb {
+  readonly path: string;
+  readonly command: Command;
+}
+
+const verbsOf = (command: Command, path: string): Verb[] =>
+  command.commands.length === 0
+    ? [{ path, command }]
+    : command.commands.flatMap((child) => verbsOf(child, `${path} ${child.name()}`));
+
+/** All that `--help` prints, what stands after the options too. */
+const helpOf = (command: Command): string => {
+  let text = '';
+  command.configureOutput({ writeOut: (piece) => (text += piece) });
+  command.outputHelp();
+  return text;
+};
+
+const verbs = verbsOf(makeProgram(), 'reelvault');
+
+test('there are verbs', () => {
+  assert.ok(verbs.length > 30, verbs.map(({ path }) => path).join('\n'));
+});
+
+for (const { path, command } of verbs) {
+  test(`${path} --help: a description, an example of this very verb, --json`, () => {
+    const help = helpOf(command);
+    assert.ok(command.description().length > 10, 'no description');
+    const [, examples = ''] = help.split(/\nExamples?:\n/);
+    assert.ok(examples.includes(path), `no example of "${path}" in:\n${help}`);
+    assert.match(help, /^ +--json +\S/m);
+    for (const option of command.options) assert.ok(option.description.length > 5, `${option.flags} says nothing`);
+  });
+}
