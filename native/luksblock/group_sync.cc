@@ -7,7 +7,12 @@
 
 namespace reelvault::luksblock {
 
-int dataSync(int fd) { return fdatasync(fd) == 0 ? 0 : errno; }
+int dataSync(int fd) {
+  // A container on FUSE or network storage: a signal there says nothing about the data.
+  while (fdatasync(fd) != 0)
+    if (errno != EINTR) return errno;
+  return 0;
+}
 
 void GroupSync::wrote() {
   const std::lock_guard lock(mutex);

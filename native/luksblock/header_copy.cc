@@ -30,8 +30,14 @@ constexpr std::array<uint64_t, 9> kHeaderSizes = {0x4000,  0x8000,   0x10000,  0
 constexpr size_t kVersionAt = 6, kSizeAt = 8, kAlgorithmAt = 72, kHeaderOffsetAt = 256, kChecksumAt = 448;
 constexpr size_t kAlgorithmBytes = 32, kChecksumBytes = 64;
 
+/** Whether the file is long enough. What cannot be read is no header that is not there: throws Refusal (io). */
 bool readAt(int fd, uint64_t offset, std::vector<uint8_t>& bytes) {
-  return pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)) == static_cast<ssize_t>(bytes.size());
+  ssize_t got = 0;
+  do {
+    got = pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) throw Refusal(Code::io, "a readable header", describeErrno("read", errno));
+  return got == static_cast<ssize_t>(bytes.size());
 }
 
 bool checksumHolds(int fd, uint64_t offset, uint64_t size) {

@@ -50,7 +50,11 @@ IoMode chooseMode(int fd, const Layout& layout) {
   if (!setDirect(fd, true)) return refuse(describeErrno("O_DIRECT", errno));
   const std::unique_ptr<uint8_t, FreeMemory> probe(static_cast<uint8_t*>(std::aligned_alloc(kMemoryAlign, kMemoryAlign)));
   if (!probe) throw std::bad_alloc();
-  if (pread(fd, probe.get(), unit, static_cast<off_t>(layout.offset)) != static_cast<ssize_t>(unit))
+  ssize_t got = 0;
+  do {
+    got = pread(fd, probe.get(), unit, static_cast<off_t>(layout.offset));
+  } while (got < 0 && errno == EINTR);
+  if (got != static_cast<ssize_t>(unit))
     return refuse(describeErrno("a direct read of " + std::to_string(unit) + " bytes", errno));
   return {true, unit, {}};
 }
