@@ -16,7 +16,12 @@ const quotedChars = 2_000;
 
 const name = (command: string): string => path.basename(command);
 const quoted = (stderr: string): string => stderr.trim().slice(-quotedChars);
-const lastLine = (stderr: string): string => stderr.trim().split('\n').at(-1) ?? '';
+/** mount's last line only says where else to look. */
+const lastLine = (stderr: string): string =>
+  stderr
+    .trim()
+    .split('\n')
+    .findLast((line) => !line.includes('dmesg(1)')) ?? '';
 
 const detailsOf = (ending: Ending): Record<string, unknown> => ({
   command: name(ending.command),
@@ -28,7 +33,10 @@ const detailsOf = (ending: Ending): Record<string, unknown> => ({
 /** The C library's words for errno (strerror, in the C locale that every child has), and cryptsetup's for what it keeps no errno of. */
 const storageWords = [
   ['no-space', /No space left on device|Disk quota exceeded/],
-  ['io-error', /Input\/output error|\bI\/O error|\bIO error|Structure needs cleaning|Read-only file system/],
+  [
+    'io-error',
+    /Input\/output error|can't read superblock|\bI\/O error|\bIO error|Structure needs cleaning|Read-only file system/,
+  ],
 ] as const;
 
 /** What the storage below did to a program, by what the program said; undefined where it was something else. */

@@ -19,7 +19,8 @@ const wrap = (
  * cryptsetup keeps no errno: a failed read or write is exit code 1 without a reason, or with one of these. It says why in all other
  * cases, and its arguments are ours.
  */
-const storageTexts = /wipe error|Cannot wipe|Failed to acquire (?:read|write) lock|Device .* is not accessible/;
+const storageTexts =
+  /wipe error|Cannot wipe|Failed to import token|Failed to acquire (?:read|write) lock|Device .* is not accessible/;
 
 const silent = (stderr: string): boolean =>
   stderr

@@ -66,6 +66,15 @@ for (const [fixture, code] of [
   });
 }
 
+test('a mount that finds no readable superblock is io-error, and its reason is told and not where else to look', async () => {
+  const said =
+    'echo "mount: /x: can\'t read superblock on /dev/loop1." >&2; echo "  dmesg(1) may have more information" >&2; exit 32';
+  const error = await failureOf(run('sh', ['-c', said], { timeoutMs }));
+  assert.equal(error.code, 'io-error');
+  assert.match(error.message, /can't read superblock on \/dev\/loop1/);
+  assert.doesNotMatch(error.message, /dmesg\(1\)/);
+});
+
 test('a signal is a failure that names it', async () => {
   const error = await failureOf(run('sh', ['-c', 'kill -SEGV $$'], { timeoutMs }));
   assert.equal(error.details.signal, 'SIGSEGV');
