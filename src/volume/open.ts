@@ -77,12 +77,18 @@ export const openVolume = async (
   try {
     const { engine, performance = [], discard = false } = request;
     const attach = { sectorSize: header.sectorSize, readOnly, performance, discard };
-    await bringUp(context, { paths, container, header, engine, attach, key });
+    const report = await bringUp(context, { paths, container, header, engine, attach, key });
+    return { ...report, ...describe(header) };
   } finally {
     if (request.key === 'keyFile') key.fill(0);
   }
-  const { report } = await lookAt(context, name, { container: request.container });
-  if (isUsable(report, readOnly)) return { ...report, ...describe(header) };
+};
+
+/** The last look, as everybody after this will see the volume. Throws what keeps it from being usable. */
+const proveUsable = async (context: VolumeContext, what: BringUp): Promise<VolumeReport> => {
+  const { readOnly = false } = what.attach;
+  const { report } = await lookAt(context, what.paths.name, { container: what.container.path });
+  if (isUsable(report, readOnly)) return report;
   if (report.problem !== null) throw new ReelError(report.problem.code, report.problem);
   const got = report.readOnly ?? report.state;
   throw new ReelError('volume-state', { expected: `an open volume${readOnly ? '' : ' that takes writes'}`, got });
@@ -113,7 +119,7 @@ interface BringUp {
 }
 
 /** All or nothing: attach, check, mount, prove, go on with what was under way. */
-const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
+const bringUp = (context: VolumeContext, what: BringUp): Promise<VolumeReport> =>
   withUndo(async (undo) => {
     const { paths, container, header, engine, attach, key } = what;
     const { name, mountPoint } = paths;
@@ -146,6 +152,7 @@ const bringUp = (context: VolumeContext, what: BringUp): Promise<void> =>
       reached(context, 'proven');
       // 8 a new volume key, of which a part was written
       await continueBelow(context, { paths, container }, header, key);
+      return await proveUsable(context, what);
     } catch (error) {
       throw await explainDeath(context.engines[engine], container, error);
     }

@@ -91,7 +91,9 @@ export class UserspaceEngine implements Engine {
       const directory = this.#directory(container);
       // A helper that was killed may have started a block plane that came up only afterwards.
       await this.detach(container);
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await mkdir(directory, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      });
       // Everything from here on is found again by `detach`, whatever of it happened.
       undo.push('userspace engine', () => this.detach(container));
       await this.#start(container, directory, key, options);
