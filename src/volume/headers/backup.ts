@@ -7,6 +7,7 @@ import { type Header, readHeader } from '../../luks/header/read-header.ts';
 import type { VolumeContext } from '../context.ts';
 import { syncDirectory } from '../directories.ts';
 import { shred } from '../shred.ts';
+import { withUndo } from '../undo.ts';
 import { backupNames, backupPlaces, listBackups, stampOf } from './backup-files.ts';
 import { digestArea, saveArea } from './header-area.ts';
 import { sameSlots, slotsOf } from './slots.ts';
@@ -36,25 +37,28 @@ const readable = async (file: string): Promise<Extract<Header, { type: 'luks1' |
   });
 };
 
-/** Writes `name` into `place` under a name with a dot, proves it, and names it. */
-const writeCopy = async (
+/** Writes `name` into `place` under a name with a dot, proves it, and names it. After a failure nothing of it is left. */
+const writeCopy = (
   context: VolumeContext,
   container: BackedUp,
   bytes: number,
   place: string,
   name: string,
-): Promise<string> => {
-  const [making, target] = [path.join(place, `.${name}`), path.join(place, name)];
-  await saveArea(container.path, making, bytes);
-  const [wanted, found] = [await digestArea(container.path, bytes), await digestArea(making, bytes)];
-  const { uuid } = await context.luks.dump(making);
-  if (wanted !== found || uuid !== container.uuid) {
-    throw new ReelError('io-error', { expected: `a copy of the header of ${container.uuid}`, got: 'other bytes' });
-  }
-  await rename(making, target);
-  await syncDirectory(place);
-  return target;
-};
+): Promise<string> =>
+  withUndo(async (undo) => {
+    const [making, target] = [path.join(place, `.${name}`), path.join(place, name)];
+    undo.push(making, () => shred(making));
+    await saveArea(container.path, making, bytes);
+    const [wanted, found] = [await digestArea(container.path, bytes), await digestArea(making, bytes)];
+    const { uuid } = await context.luks.dump(making);
+    if (wanted !== found || uuid !== container.uuid) {
+      throw new ReelError('io-error', { expected: `a copy of the header of ${container.uuid}`, got: 'other bytes' });
+    }
+    await rename(making, target);
+    undo.push(target, () => shred(target));
+    await syncDirectory(place);
+    return target;
+  });
 
 /**
  * Writes a new copy of the header to each place, read back and durable under its name on return; the answer is the one in the first place.

@@ -7,6 +7,7 @@ import { reached, type VolumeContext } from '../context.ts';
 import { exists, removeFile, syncDirectory } from '../directories.ts';
 import { refuseUnderReencryption } from '../reencrypt/refuse.ts';
 import { shred } from '../shred.ts';
+import { withUndo } from '../undo.ts';
 import { backUpHeader } from './backup.ts';
 import { listBackups, stampOf } from './backup-files.ts';
 import { type Chosen, chooseBackup, type WholeHeader } from './choose-backup.ts';
@@ -82,16 +83,19 @@ const refuseOther = async (context: VolumeContext, found: Found, chosen: Chosen)
   });
 };
 
-/** Keeps what lies in the container now, whole or not, and destroys an older one of these. */
-const keepReplaced = async (context: VolumeContext, { paths, uuid }: Found, bytes: number): Promise<string> => {
-  const name = `${uuid}.${stampOf(new Date())}.replaced.img`;
-  const { headers } = context.layout;
-  const making = path.join(headers, `.${name}`);
-  await saveArea(paths.container, making, bytes);
-  await rename(making, path.join(headers, name));
-  await syncDirectory(headers);
-  return name;
-};
+/** Keeps what lies in the container now, whole or not. After a failure nothing of it is left. */
+const keepReplaced = (context: VolumeContext, { paths, uuid }: Found, bytes: number): Promise<string> =>
+  withUndo(async (undo) => {
+    const name = `${uuid}.${stampOf(new Date())}.replaced.img`;
+    const { headers } = context.layout;
+    const [making, target] = [path.join(headers, `.${name}`), path.join(headers, name)];
+    undo.push(making, () => shred(making));
+    await saveArea(paths.container, making, bytes);
+    await rename(making, target);
+    undo.push(target, () => shred(target));
+    await syncDirectory(headers);
+    return name;
+  });
 
 const dropOlder = async (context: VolumeContext, uuid: string, kept: string): Promise<void> => {
   for (const { kind, name, files } of await listBackups(context, uuid)) {
