@@ -37,6 +37,8 @@ export interface HarnessParams {
   readonly commandAfter?: { readonly step: string; readonly command: string };
   /** Of `step-plan.ts`. */
   readonly plan?: { readonly directory: string; readonly root: string };
+  /** A file that gets a line `step NAME` for each step. */
+  readonly stepsTo?: string;
   readonly watch: { readonly hangMs: number; readonly lookMs: number; readonly askMs: number };
 }
 
@@ -87,14 +89,17 @@ export class Place {
     return path.join(this.storage, 'containers', `${name}.luks`);
   }
 
-  async helper(more: Partial<HarnessParams> = {}): Promise<Helper> {
+  async helper(more: Partial<HarnessParams> = {}, env: Readonly<Record<string, string>> = {}): Promise<Helper> {
     const params: HarnessParams = {
       ...{ datapath: [this.storage, this.mounts], runtime: this.runtime, service },
       watch: { hangMs: 30_000, lookMs: emulated ? 1000 : 50, askMs: emulated ? 5000 : 200 },
       ...more,
     };
     const main = path.join(import.meta.dirname, 'harness-main.ts');
-    const child = spawn(process.execPath, [main, JSON.stringify(params)], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(process.execPath, [main, JSON.stringify(params)], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { ...process.env, ...env },
+    });
     this.#children.push(child);
     const ended = once(child, 'exit').then(([code, signal]) => (signal ?? code) as string | number);
     const [first] = await Promise.race([once(child.stdout, 'data'), ended.then((how) => [`ended with ${how}`])]);

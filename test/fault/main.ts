@@ -1,0 +1,25 @@
+/**
+ * `npm run faults [-- --only NAME,… --every N --json]`: every fault of every operation (docs/testing.md), or each N-th of them. What is not
+ * as documented goes to stderr as it is found; the last line of stdout is the count, or with --json one object with the figures.
+ */
+import { parseArgs } from 'node:util';
+import { runFaults, summary } from './run.ts';
+
+const { values } = parseArgs({
+  options: { json: { type: 'boolean' }, only: { type: 'string' }, every: { type: 'string', default: '1' } },
+});
+const every = Number(values.every);
+const figures = await runFaults({
+  engine: 'userspace',
+  only: values.only?.split(','),
+  choose: (cases, operation) => {
+    const chosen = cases.filter((_, index) => index % every === 0);
+    process.stderr.write(`${operation}: ${chosen.length} faults\n`);
+    return chosen;
+  },
+  tell: (outcome) => {
+    if (outcome.wrong.length > 0) process.stderr.write(`${JSON.stringify(outcome)}\n`);
+  },
+});
+process.stdout.write(`${values.json === true ? JSON.stringify(figures) : summary(figures)}\n`);
+process.exitCode = figures.wrong.length === 0 ? 0 : 1;

@@ -1,0 +1,178 @@
+/** Faults at each step of each operation: which there are, how one is tried, and what has to hold after it. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ReelError, toReelError } from '../../src/errors.ts';
+import { type Fault, isExec, kinds, type SeenCall } from './control.ts';
+import type { Census, Ground } from './ground.ts';
+import type { Operation } from './operations.ts';
+
+/** One fault at one call of an operation. */
+export interface Case {
+  readonly call: SeenCall;
+  readonly fault: Fault;
+}
+
+export interface Outcome {
+  readonly operation: string;
+  readonly step: string;
+  readonly fault: Fault;
+  /** Program, call and path that failed. */
+  readonly at: string;
+  /** Code of the error; null where the operation did without what failed, or tried it again itself. */
+  readonly code: string | null;
+  readonly message: string | null;
+  /** What is not as documented; empty where all is. */
+  readonly wrong: readonly string[];
+}
+
+const codes: Readonly<Record<Fault, readonly string[]>> = {
+  ENOSPC: ['no-space'],
+  'no-space': ['no-space'],
+  EIO: ['io-error'],
+  'io-error': ['io-error'],
+  stuck: ['command-timeout'],
+  hangs: ['command-timeout'],
+  killed: ['command-failed'],
+};
+/** cryptsetup keeps no errno, and what luksblock says reaches a program over a block device, which knows EIO alone. */
+const withoutErrno: readonly string[] = ['cryptsetup', 'luksblock'];
+
+/** The codes with which an operation may answer a fault. */
+const codesOf = (fault: Fault, { program }: SeenCall): readonly string[] =>
+  fault === 'ENOSPC' && withoutErrno.includes(program) ? ['no-space', 'io-error'] : codes[fault];
+
+const programFaults = ['io-error', 'no-space', 'hangs', 'killed'] as const;
+
+const faultsAt = ({ kinds: kind, program }: SeenCall): Fault[] => {
+  if (isExec(kind)) return [...programFaults];
+  const own: Fault[] = program === 'luksblock' ? ['stuck'] : [];
+  return (kind & kinds.takesSpace) !== 0 ? ['EIO', 'ENOSPC', ...own] : ['EIO', ...own];
+};
+
+/** Each call once for each step: of many writes of one program to one file the first and the last. */
+export const allCases = (ground: Ground, calls: readonly SeenCall[]): Case[] => {
+  const groups = new Map<string, SeenCall[]>();
+  for (const call of calls) {
+    const key = [call.step, call.program, call.call, ground.plain(call.path)].join(' ');
+    groups.set(key, [...(groups.get(key) ?? []), call]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    const last = group.at(-1);
+    const ends = first === undefined || last === undefined ? [] : first === last ? [first] : [first, last];
+    return ends.flatMap((call) => faultsAt(call).map((fault) => ({ call, fault })));
+  });
+};
+
+/** What an operation does, call by call, when nothing fails. */
+export const rehearse = async (ground: Ground, operation: Operation): Promise<readonly SeenCall[]> => {
+  await operation.prepare();
+  ground.control.watch();
+  await operation.act();
+  ground.control.off();
+  const { calls } = ground.control.read();
+  await operation.prove();
+  return calls;
+};
+
+/** Lets the time limits run out once the fault is there: whoever waits for what hangs would otherwise wait for minutes. */
+const endLimits = async (ground: Ground, over: () => boolean): Promise<void> => {
+  while (!over()) {
+    if (ground.control.hits > 0) {
+      await sleep(100);
+      if (!over()) process.kill(ground.helper.pid, 'SIGUSR2');
+      return;
+    }
+    await sleep(10);
+  }
+};
+
+const attempt = async (work: () => Promise<void>): Promise<ReelError | undefined> =>
+  work().then(
+    () => undefined,
+    (error: unknown) => toReelError(error),
+  );
+
+const differences = (before: Census, after: Census, mayLeave: RegExp | undefined): string[] => {
+  const wrong: string[] = [];
+  for (const what of ['loops', 'mounts', 'processes', 'files'] as const) {
+    const left = after[what].filter((each) => !before[what].includes(each) && mayLeave?.test(each) !== true);
+    const gone = before[what].filter((each) => !after[what].includes(each) && mayLeave?.test(each) !== true);
+    if (left.length > 0) wrong.push(`left ${what}: ${left.join(', ')}`);
+    if (gone.length > 0) wrong.push(`lost ${what}: ${gone.join(', ')}`);
+  }
+  return wrong;
+};
+
+/** Tries one fault. Throws where the ground cannot be used any more. */
+export const tryCase = async (ground: Ground, operation: Operation, { call, fault }: Case): Promise<Outcome | null> => {
+  const { control } = ground;
+  await operation.prepare();
+  const before = await ground.census();
+  control.inject(call, fault);
+  let over = false;
+  const limits = fault === 'hangs' || fault === 'stuck' ? endLimits(ground, () => over) : Promise.resolve();
+  const error = await attempt(() => operation.act());
+  over = true;
+  await limits;
+  control.off();
+  const { hit } = control.read();
+  const wrong: string[] = [];
+  if (error !== undefined) {
+    if (!codesOf(fault, hit ?? call).includes(error.code)) wrong.push(`the code ${error.code}`);
+    const undone = operation.mayLeave !== false && operation.thereAfter?.includes(hit?.step ?? '') !== true;
+    if (undone) wrong.push(...differences(before, await ground.census(), operation.mayLeave || undefined));
+    if (hit === undefined) wrong.push('a failure without a fault');
+    const again = await attempt(() => operation.act());
+    if (again !== undefined) wrong.push(`the same call again: ${again.code}: ${again.message}`);
+  }
+  const proof = await attempt(() => operation.prove());
+  if (proof !== undefined) wrong.push(`afterwards: ${proof.message}`);
+  const more = await ground.moreDescriptors();
+  if (more > 0) wrong.push(`${more} descriptors more in the helper`);
+  if (hit === undefined && wrong.length === 0) return null;
+  const { step, program, call: name, path } = hit ?? call;
+  const at = `${program} ${name} ${ground.plain(path)}`;
+  const told = { code: error?.code ?? null, message: error?.message ?? null };
+  return { operation: operation.name, step, fault, at, ...told, wrong };
+};
+
+/** Stops and continues what the helper has started, and the block plane of `v`, again and again until it is over. */
+const stopAndGo = async (ground: Ground, over: () => boolean): Promise<number> => {
+  const plane = (await ground.call({ verb: 'inspect', name: 'v', descriptor: false })).result.blockPid;
+  const signal = (pid: number, name: NodeJS.Signals): void => {
+    try {
+      process.kill(pid, name);
+    } catch {
+      // it has ended
+    }
+  };
+  let stops = 0;
+  while (!over()) {
+    const pids = [...(await ground.children()), ...(plane === null ? [] : [plane])];
+    for (const pid of pids) signal(pid, 'SIGSTOP');
+    await sleep(5);
+    for (const pid of pids) signal(pid, 'SIGCONT');
+    stops += pids.length;
+    await sleep(15);
+  }
+  return stops;
+};
+
+/**
+ * Each call of our own programs that a signal may interrupt is interrupted once (EINTR), and all programs are stopped and continued while
+ * they work: nobody may notice. cryptsetup and the others only use files and block devices, whose calls Linux does not interrupt.
+ */
+export const tryInterrupts = async (ground: Ground, operation: Operation): Promise<number> => {
+  await operation.prepare();
+  let over = false;
+  const stops = stopAndGo(ground, () => over);
+  ground.control.interrupt(['node', 'luksblock', 'lease-mount', 'unmount-copy']);
+  const error = await attempt(() => operation.act());
+  over = true;
+  const { hits } = ground.control;
+  ground.control.off();
+  assert.equal(error?.message, undefined, `${operation.name}, interrupted`);
+  await operation.prove();
+  return hits + (await stops);
+};
