@@ -47,10 +47,10 @@ export const addLease = async (context: VolumeContext, request: Request): Promis
   }
   return withUndo(async (undo) => {
     // 3 the empty mount point
-    await makePoint(context, request.name, point);
     undo.push('mount point of the lease', () =>
       removeLease(context, { name: request.name, consumer: request.consumer, keepPoint: false }),
     );
+    await makePoint(context, request.name, point);
     reached(context, 'lease-point');
     // 4 bind
     await bind(context, request, mount, point);
