@@ -17,7 +17,7 @@ import type { VolumePaths } from './layout.ts';
 import { lookAt } from './look.ts';
 import { openOtherwise } from './open-otherwise.ts';
 import { awaitOrphans } from './orphans.ts';
-import { continueBelow, refuseUnopenable } from './reencrypt/reencrypt.ts';
+import { continueBelow, proveCarriedKey, refuseUnopenable } from './reencrypt/reencrypt.ts';
 import { tearDown } from './teardown.ts';
 import { withUndo } from './undo.ts';
 import { finishRename } from './unfinished.ts';
@@ -75,6 +75,7 @@ export const openVolume = async (
   reached(context, 'cleaned');
   const key = request.key === 'keyFile' ? await readKeyFile(paths.key) : secret;
   try {
+    if (isReencrypting(header)) await proveCarriedKey(context, container.path, key);
     const { engine, performance = [], discard = false } = request;
     const attach = { sectorSize: header.sectorSize, readOnly, performance, discard };
     const report = await bringUp(context, { paths, container, header, engine, attach, key });

@@ -158,14 +158,9 @@ const begin = async (
   reached(context, 'reencrypt-begun');
 };
 
-const goOn = async (
-  context: VolumeContext,
-  { container }: Located,
-  what: Rewritten,
-  key: Buffer,
-): Promise<ReencryptReport> => {
-  // 5 the key, so that a wrong one is told now
-  await context.luks.testKey(container.path, key).catch((cause: unknown) => {
+/** Throws `wrong-key` for any other than the key that is carried over. */
+export const proveCarriedKey = async (context: VolumeContext, file: string, key: Buffer): Promise<void> => {
+  await context.luks.testKey(file, key).catch((cause: unknown) => {
     // Between two volume keys cryptsetup ends with 1, and not 2, when no slot opens.
     if (!(cause instanceof ReelError) || cause.code !== 'luks-unsupported') throw cause;
     throw new ReelError('wrong-key', {
@@ -174,6 +169,16 @@ const goOn = async (
       cause,
     });
   });
+};
+
+const goOn = async (
+  context: VolumeContext,
+  { container }: Located,
+  what: Rewritten,
+  key: Buffer,
+): Promise<ReencryptReport> => {
+  // 5 the key, so that a wrong one is told now
+  await proveCarriedKey(context, container.path, key);
   // 6 the piece that was in work at a crash (below an open volume, its attaching did that); then a backup with both volume keys: a lost header
   // in the middle of it would otherwise lose everything
   if (what.online === undefined) await context.luks.recoverReencryption(container.path, key);
