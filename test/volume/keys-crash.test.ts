@@ -1,17 +1,29 @@
 /** `kill -9` of the helper after each step of each change of keys: the old or the new key opens, and the same call again finishes. */
 import assert from 'node:assert/strict';
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { run } from '../../src/exec/run.ts';
 import { makeRecoveryKey } from '../../src/luks/recovery-key.ts';
-import { describeEngines, type Helper, Place } from '../helper/harness.ts';
+import { describeEngines, type Helper, Place, shorter } from '../helper/harness.ts';
 import { bytes, KeyedVolume } from './keys.ts';
 
 await describeEngines('key crashes', (engine) => {
   let place: Place;
+  /** With a key file, and with the passphrase `old`. */
+  let filed: KeyedVolume;
+  let phrased: KeyedVolume;
   before(async () => {
     place = await Place.make();
+    filed = new KeyedVolume(place, 'filed', engine);
+    phrased = new KeyedVolume(place, 'phrased', engine);
+    await withHelper(async (helper) => {
+      await filed.create(helper);
+      await phrased.create(helper, 'old');
+    });
+    for (const directory of kept()) await copy(directory, saved(directory));
   });
   after(() => place.destroy());
-  let count = 0;
 
   const withHelper = async <T>(work: (helper: Helper) => Promise<T>): Promise<T> => {
     const helper = await place.helper();
@@ -22,10 +34,18 @@ await describeEngines('key crashes', (engine) => {
     }
   };
 
-  const make = async (passphrase?: string): Promise<KeyedVolume> => {
-    count += 1;
-    const volume = new KeyedVolume(place, `v${count}`, engine);
-    await withHelper((helper) => volume.create(helper, passphrase));
+  /** Containers, keys and header backups, in both places. */
+  const kept = (): string[] => [place.storage, path.join(place.mounts, '.headers')];
+  const saved = (directory: string): string => path.join(place.root, `saved-${path.basename(directory)}`);
+  const copy = async (from: string, to: string): Promise<void> => {
+    await rm(to, { recursive: true, force: true });
+    await mkdir(to);
+    await run('cp', ['--archive', '--sparse=always', `${from}/.`, to], { timeoutMs: 60_000 });
+  };
+
+  /** The volume as `create` left it: to make one anew for each step takes longer than all else. */
+  const asMade = async (volume: KeyedVolume): Promise<KeyedVolume> => {
+    for (const directory of kept()) await copy(saved(directory), directory);
     return volume;
   };
 
@@ -36,8 +56,8 @@ await describeEngines('key crashes', (engine) => {
   };
 
   test('add a passphrase', async () => {
-    for (const step of ['key-added', 'key-verified', 'key-remembered', 'key-backup']) {
-      const volume = await make('old');
+    for (const step of shorter(['key-added', 'key-verified', 'key-remembered', 'key-backup'])) {
+      const volume = await asMade(phrased);
       const add = { verb: 'keys-add', name: volume.name, current: 'passphrase', kind: 'passphrase' } as const;
       const call = ({ client }: Helper) => client.call(add, bytes('old'), bytes('new'));
       await crash(step, call);
@@ -51,12 +71,13 @@ await describeEngines('key crashes', (engine) => {
   });
 
   test('add a key file', async () => {
-    for (const step of ['key-file', 'key-added', 'key-verified', 'key-remembered', 'key-backup', 'key-named']) {
-      const volume = await make('phrase');
+    const steps = ['key-file', 'key-added', 'key-verified', 'key-remembered', 'key-backup', 'key-named'];
+    for (const step of shorter(steps)) {
+      const volume = await asMade(phrased);
       const add = { verb: 'keys-add', name: volume.name, current: 'passphrase', kind: 'keyFile' } as const;
-      await crash(step, ({ client }) => client.call(add, bytes('phrase')));
+      await crash(step, ({ client }) => client.call(add, bytes('old')));
       await withHelper(async (helper) => {
-        assert.equal((await helper.client.call(add, bytes('phrase'))).result.slot, 1, step);
+        assert.equal((await helper.client.call(add, bytes('old'))).result.slot, 1, step);
         assert.deepEqual(await volume.kinds(helper), ['0 passphrase', '1 keyFile'], step);
       });
       assert.equal(await volume.slotOf(await volume.readKeyFile()), 1);
@@ -66,8 +87,8 @@ await describeEngines('key crashes', (engine) => {
 
   test('change a passphrase', async () => {
     const steps = ['key-added', 'key-verified', 'key-remembered', 'key-both-backup', 'key-removed', 'key-backup'];
-    for (const step of steps) {
-      const volume = await make('old');
+    for (const step of shorter(steps)) {
+      const volume = await asMade(phrased);
       const change = { verb: 'keys-change', name: volume.name } as const;
       const call = ({ client }: Helper) => client.call(change, bytes('old'), bytes('new'));
       await crash(step, call);
@@ -84,8 +105,8 @@ await describeEngines('key crashes', (engine) => {
   });
 
   test('remove a key', async () => {
-    for (const step of ['key-removed', 'key-backup', 'key-file-removed']) {
-      const volume = await make();
+    for (const step of shorter(['key-removed', 'key-backup', 'key-file-removed'])) {
+      const volume = await asMade(filed);
       const add = { verb: 'keys-add', name: volume.name, current: 'keyFile', kind: 'passphrase' } as const;
       await withHelper((helper) => helper.client.call(add, bytes('phrase')));
       const remove = { verb: 'keys-remove', name: volume.name, current: 'passphrase', slot: 0 } as const;
@@ -102,8 +123,8 @@ await describeEngines('key crashes', (engine) => {
   test('rotate the key file: at every step the file opens the volume', async () => {
     const before = ['key-file', 'key-added', 'key-verified', 'key-remembered', 'key-both-backup', 'key-kept'];
     const named = ['key-named', 'key-removed', 'key-backup', 'key-file-removed'];
-    for (const step of [...before, ...named]) {
-      const volume = await make();
+    for (const step of shorter([...before, ...named])) {
+      const volume = await asMade(filed);
       const old = await volume.readKeyFile();
       const call = ({ client }: Helper) => client.call({ verb: 'keys-rotate', name: volume.name });
       await crash(step, call);
@@ -122,8 +143,8 @@ await describeEngines('key crashes', (engine) => {
   });
 
   test('replace a recovery key', async () => {
-    for (const step of ['key-added', 'key-remembered', 'key-removed', 'key-backup']) {
-      const volume = await make();
+    for (const step of shorter(['key-added', 'key-remembered', 'key-removed', 'key-backup'])) {
+      const volume = await asMade(filed);
       const add = { verb: 'keys-add', name: volume.name, current: 'keyFile', kind: 'recovery' } as const;
       await withHelper((helper) => helper.client.call(add, makeRecoveryKey()));
       await crash(step, ({ client }) => client.call({ ...add, replaces: [1] }, makeRecoveryKey()));
