@@ -15,6 +15,7 @@ const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
   REELVAULT_RUNTIME: 'runtime',
   REELVAULT_HEADER_COPIES: 'headerCopies',
   REELVAULT_DEVICES: 'devices',
+  REELVAULT_DATAPATH_OWNER: 'datapathOwner',
   REELVAULT_LISTEN: 'listen',
   REELVAULT_USER: 'serviceUser',
   REELVAULT_VOLUME: 'defaultVolume',
@@ -41,6 +42,7 @@ const numeric = new Set<string>([
   'stagingMiB',
   'ingestIdleMs',
   'hangMs',
+  'datapathOwner',
   'hostReserveMiB',
 ] satisfies SettingKey[]);
 const paths = new Set<string>(['state', 'runtime'] satisfies SettingKey[]);

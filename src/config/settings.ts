@@ -30,6 +30,12 @@ export const settingsSchema = Type.Object(
       description:
         'block devices that may be made containers: paths, or with a slash at the end a directory of such names; none: none',
     }),
+    datapathOwner: Type.Integer({
+      minimum: 0,
+      maximum: 4_294_967_294,
+      description:
+        'user beside root who may own directories above the datapath, by number: who can replace those does what root can',
+    }),
     listenHost: Type.String({ minLength: 1, maxLength: 255, description: 'address the HTTPS listener binds' }),
     listenPort: Type.Integer({
       minimum: 0,
@@ -108,6 +114,7 @@ export const defaultSettings: Settings = {
   runtime: '/run/reelvault',
   headerCopies: '',
   devices: [],
+  datapathOwner: 0,
   listenHost: '127.0.0.1',
   listenPort: 8443,
   serviceUser: 'reelvault',

@@ -20,20 +20,22 @@ interface Entry {
   readonly mode: number;
 }
 
-/** Who beside root can rename or remove `entry` of `directory`, in words, and the command that ends it; undefined for nobody. */
+/** Who beside root and user `trusted` can rename or remove `entry` of `directory`, in words, and the command that ends it; undefined for nobody. */
 const whoReplaces = async (
   directory: string,
   { uid, gid, mode }: Entry,
   entry: Entry,
+  trusted: number,
 ): Promise<{ readonly who: string; readonly command: string } | undefined> => {
-  if (uid !== 0)
+  const may = (user: number): boolean => user === 0 || user === trusted;
+  if (!may(uid))
     return { who: `its owner, user ${await named('/etc/passwd', uid)}`, command: `chown root ${directory}` };
   const group = (mode & 0o020) !== 0 && gid !== 0;
   const others = (mode & 0o002) !== 0;
   if (!group && !others) return undefined;
   // In a sticky directory a name belongs to the owner of what it names, however many may write there (chmod(2), S_ISVTX).
   if ((mode & sticky) !== 0) {
-    if (entry.uid === 0) return undefined;
+    if (may(entry.uid)) return undefined;
     const who = `the owner of what lies in it, user ${await named('/etc/passwd', entry.uid)}`;
     return { who, command: `chmod go-w ${directory}` };
   }
@@ -51,11 +53,11 @@ const missing = (name: string, at: string, cause: unknown): ReelError =>
   });
 
 /**
- * Proves that every name on the way to `name`, those that links lead over too, can be changed by root alone: so a path that was checked is
+ * Proves that every name on the way to `name`, those that links lead over too, can be changed by root (and user `trusted`) alone: so a path that was checked is
  * still the same when a program of root uses it. `name` itself is not looked into. Throws `config-invalid` with who could swap what, and for
  * a directory that does not exist.
  */
-export const refuseReplaceable = async (name: string): Promise<void> => {
+export const refuseReplaceable = async (name: string, trusted = 0): Promise<void> => {
   let current = '/';
   let links = 0;
   const parts = name.split('/').filter(Boolean);
@@ -69,7 +71,7 @@ export const refuseReplaceable = async (name: string): Promise<void> => {
     const entry = await lstat(at).catch((cause: unknown) => {
       throw missing(name, at, cause);
     });
-    const found = await whoReplaces(current, await lstat(current), entry);
+    const found = await whoReplaces(current, await lstat(current), entry, trusted);
     if (found !== undefined) {
       throw new ReelError('config-invalid', {
         expected: `only root to be able to put something else in the place of ${at}`,

@@ -1,7 +1,7 @@
 /** Where a demo lives: its own directories and its own port, beside whatever else runs on the machine. */
 
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { defaultSettings, type Settings } from '../config/settings.ts';
@@ -42,6 +42,12 @@ const openBase = async (keep: string | undefined): Promise<string> => {
   return realpath(base);
 };
 
+/** Whose directory it is, when not root's: with `sudo npm run demo -- --keep ~/kept` somebody with root's rights chose their own place. */
+const ownerOf = async (base: string): Promise<number> => {
+  const { uid } = await stat(base);
+  return uid === 0 ? (await stat(path.dirname(base))).uid : uid;
+};
+
 /** The wanted port, or a free one where somebody has it. */
 const freePort = async (host: string, wanted: number): Promise<number> => {
   const server = net.createServer();
@@ -73,6 +79,7 @@ export const preparePlace = async (keep: string | undefined): Promise<Place> => 
     settings: {
       ...defaultSettings,
       datapath: [path.join(base, 'storage')],
+      datapathOwner: await ownerOf(base),
       state: path.join(base, 'state'),
       runtime,
       listenPort,

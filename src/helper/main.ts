@@ -40,11 +40,13 @@ try {
     },
   });
   const { uid, gid, ...flags } = values;
-  const { datapath, runtime, headerCopies, devices, logLevel, hangMs } = loadSettings(process.env, flags);
+  const settings = loadSettings(process.env, flags);
+  const { datapath, datapathOwner, runtime, headerCopies, devices, logLevel, hangMs } = settings;
   log.level = logLevel;
   const service = { uid: identifier('uid', uid), gid: identifier('gid', gid) };
   const server = await startHelper({
     datapath,
+    datapathOwner,
     runtime,
     headerCopies,
     devices,

@@ -19,6 +19,8 @@ export interface HelperParams {
   readonly datapath: readonly string[];
   readonly runtime: string;
   readonly headerCopies?: string;
+  /** User beside root who may own directories above the datapath. */
+  readonly datapathOwner?: number;
   /** Block devices that may be containers. */
   readonly devices?: readonly string[];
   readonly service: Owner;
@@ -40,6 +42,7 @@ export const startHelper = async ({
   datapath,
   runtime,
   headerCopies = '',
+  datapathOwner = 0,
   devices = [],
   service,
   log,
@@ -48,7 +51,7 @@ export const startHelper = async ({
   watch = { hangMs: defaultSettings.hangMs },
   seams = {},
 }: HelperParams): Promise<HelperServer> => {
-  const layout = await Layout.open({ datapath, runtime, headerCopies, devices });
+  const layout = await Layout.open({ datapath, datapathOwner, runtime, headerCopies, devices });
   const luks = new Luks({ env: udevEnvironment() });
   const engines = {
     kernel: new KernelEngine({ luks }),

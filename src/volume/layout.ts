@@ -32,6 +32,8 @@ export interface VolumePaths {
 export interface LayoutParams {
   readonly datapath: readonly string[];
   readonly runtime: string;
+  /** User beside root who may own directories above the datapath. */
+  readonly datapathOwner?: number;
   /** The second place of header backups, beneath another root than the first; empty for `<last root>/.headers`. */
   readonly headerCopies?: string;
   /** Block devices that may be containers, as in the setting `devices`. */
@@ -67,7 +69,7 @@ export class Layout {
 
   private constructor(
     datapath: Datapath,
-    { runtime, headerCopies = '', devices = [] }: Omit<LayoutParams, 'datapath'>,
+    { runtime, headerCopies = '', devices = [] }: Omit<LayoutParams, 'datapath' | 'datapathOwner'>,
   ) {
     const roots = datapath.roots.map((root) => root.path);
     const [first = '', last = first] = [roots[0], roots.at(-1)];
@@ -89,9 +91,9 @@ export class Layout {
    * names are resolved once, here: the kernel's tables name mounts and loop devices by real paths. Throws `config-invalid` when somebody else
    * than root could change one or put another in its place, and for a root of the datapath that does not exist.
    */
-  static async open({ datapath, runtime, ...more }: LayoutParams): Promise<Layout> {
+  static async open({ datapath, datapathOwner, runtime, ...more }: LayoutParams): Promise<Layout> {
     await mkdir(runtime, { recursive: true, mode: 0o755 });
-    for (const directory of datapath) await refuseReplaceable(directory);
+    for (const directory of datapath) await refuseReplaceable(directory, datapathOwner);
     const layout = new Layout(await Datapath.open(datapath.join(':')), { runtime: await realpath(runtime), ...more });
     try {
       await layout.#prepare();

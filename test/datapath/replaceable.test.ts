@@ -66,6 +66,14 @@ test('another user owns a directory above it, near or far, sticky or not', async
   await refused(root, root, /owner, user 64123 can/);
 });
 
+test('a user whom the admin trusts may own directories above it, and nobody else', async () => {
+  const { above, root } = await make('trusted', 0o755, stranger);
+  await refuseReplaceable(root, stranger);
+  await assert.rejects(refuseReplaceable(root, stranger + 1), { code: 'config-invalid' });
+  await chmod(above, 0o777);
+  await assert.rejects(refuseReplaceable(root, stranger), { message: /every user of this machine can/ });
+});
+
 test('a link on the way, in a directory that others write, however safe what it leads to is', async () => {
   const { root } = await make('safe', 0o755);
   const { above } = await make('links', 0o1777);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -11,6 +11,8 @@ import { marker } from '../../src/demo/publisher.ts';
 
 const script = path.resolve(import.meta.dirname, '../../src/demo/main.ts');
 const work = await mkdtemp('/var/tmp/reelvault-demo-test-');
+// A directory of a user's, as with sudo in somebody's home.
+await chown(work, 64_123, 64_123);
 const running = new Set<ChildProcess>();
 after(async () => {
   for (const child of running) child.kill('SIGINT');
