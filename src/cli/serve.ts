@@ -4,6 +4,7 @@ import { loadSettings } from '../config/load.ts';
 import type { PartEvent } from '../supervisor/part.ts';
 import { type Started, Supervisor } from '../supervisor/supervisor.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { type LeftOpen, leftOpenInWords, openVolumes } from './left-open.ts';
 import { onStopSignals } from './stop-signals.ts';
 
 interface Options extends GlobalOptions {
@@ -28,12 +29,22 @@ const welcome = (started: Started): string => {
   return `reelvault is ready at ${started.url}/\n${login}\ncertificate: ${started.certificateFile}\n  SHA-256 ${started.fingerprint}`;
 };
 
-const stopOnSignals = (supervisor: Supervisor, say: (event: object, text: string) => void): Promise<void> =>
+/** Resolves when all has ended, with the volumes that have not. */
+const stopOnSignals = (
+  supervisor: Supervisor,
+  runtime: string,
+  say: (event: object, text: string) => void,
+): Promise<LeftOpen[]> =>
   new Promise((resolve, reject) => {
     onStopSignals({
       first: () => {
         say({ event: 'stopping' }, 'stopping: sessions end, then the service; volumes stay open');
-        supervisor.stop().then(resolve, reject);
+        openVolumes(runtime)
+          .then(async (volumes) => {
+            await supervisor.stop();
+            resolve(volumes);
+          })
+          .catch(reject);
       },
       second: () => {
         const waitingFor = supervisor.waitingFor ?? 'the last process to end';
@@ -80,11 +91,11 @@ Examples:
         log: process.stderr,
         onEvent: (event) => say(event, inWords(event)),
       });
-      const stopped = stopOnSignals(supervisor, say);
+      const stopped = stopOnSignals(supervisor, settings.runtime, say);
       const started = await supervisor.start();
       say({ event: 'ready', ...started }, welcome(started));
-      await stopped;
-      say({ event: 'stopped' }, 'stopped');
+      const volumes = await stopped;
+      say({ event: 'stopped', leftOpen: volumes }, leftOpenInWords(volumes));
       // The signal handlers would keep the process.
       process.exit();
     });

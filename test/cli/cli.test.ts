@@ -215,6 +215,8 @@ test('a killed supervisor takes daemon and helper with it, not the volume; the n
 
 test('SIGTERM: the service ends with exit code 0, the volume stays mounted', async () => {
   assert.equal(await service.end('SIGTERM'), 0);
+  const stopped = service.lines.find(({ event }) => event === 'stopped');
+  assert.deepEqual(stopped?.leftOpen, [{ name: 'main', mountPoint: `${service.base}/storage/mount/main` }]);
   assert.equal((await service.mounts()).filter((line) => line.includes('ext4')).length, 1);
   await service.start();
 });

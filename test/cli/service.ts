@@ -20,6 +20,7 @@ interface Line {
   readonly url?: string;
   readonly password?: string;
   readonly certificateFile?: string;
+  readonly leftOpen?: { name: string; mountPoint: string }[];
 }
 
 export class TestService {
