@@ -35,7 +35,7 @@ const storageWords = [
   ['no-space', /No space left on device|Disk quota exceeded/],
   [
     'io-error',
-    /Input\/output error|can't read superblock|\bI\/O error|\bIO error|Structure needs cleaning|Read-only file system/,
+    /Input\/output error|can't (?:read|write) superblock|\bI\/O error|\bIO error|Structure needs cleaning|Read-only file system/,
   ],
 ] as const;
 

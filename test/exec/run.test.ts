@@ -75,6 +75,11 @@ test('a mount that finds no readable superblock is io-error, and its reason is t
   assert.doesNotMatch(error.message, /dmesg\(1\)/);
 });
 
+test('an umount that could not write the superblock is io-error', async () => {
+  const said = 'echo "umount: /x: can\'t write superblock." >&2; exit 32';
+  assert.equal((await failureOf(run('sh', ['-c', said], { timeoutMs }))).code, 'io-error');
+});
+
 test('a signal is a failure that names it', async () => {
   const error = await failureOf(run('sh', ['-c', 'kill -SEGV $$'], { timeoutMs }));
   assert.equal(error.details.signal, 'SIGSEGV');

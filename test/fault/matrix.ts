@@ -37,8 +37,15 @@ const codes: Readonly<Record<Fault, readonly string[]>> = {
 /** cryptsetup keeps no errno, and what luksblock says reaches a program over a block device, which knows EIO alone. */
 const withoutErrno: readonly string[] = ['cryptsetup', 'luksblock'];
 
+/** Asks the block plane for its status. No answer is the answer, whatever kept it away: the volume is in pieces until an open or a lock. */
+const asksPlane = ({ program, call, path }: SeenCall): boolean =>
+  program === 'cat' || (call === 'exec' && path === 'cat');
+
 /** The codes with which an operation may answer a fault. */
-const codesOf = (fault: Fault, { program }: SeenCall): readonly string[] =>
+const codesOf = (fault: Fault, call: SeenCall): readonly string[] =>
+  asksPlane(call) ? [...codes[fault], 'volume-state', 'block-plane-died'] : codesWithout(fault, call);
+
+const codesWithout = (fault: Fault, { program }: SeenCall): readonly string[] =>
   fault === 'ENOSPC' && withoutErrno.includes(program) ? ['no-space', 'io-error'] : codes[fault];
 
 const programFaults = ['io-error', 'no-space', 'hangs', 'killed'] as const;
