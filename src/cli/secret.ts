@@ -90,8 +90,9 @@ const typedLine = (input: ReadStream, typed: Buffer): Promise<number> =>
 /** Asks at the terminal without echo. Enter ends, backspace and Ctrl-U correct, Ctrl-C and Ctrl-D give up. */
 export const askSecret = async (prompt: string, input: ReadStream, output: NodeJS.WritableStream): Promise<Buffer> => {
   const typed = Buffer.alloc(1024);
-  output.write(prompt);
+  // Before the prompt: who types at once, as a script does, would see it on the screen, and Ctrl-C would be a signal.
   input.setRawMode(true);
+  output.write(prompt);
   try {
     const length = await typedLine(input, typed);
     return check(Buffer.from(typed.subarray(0, length)), 'the terminal');

@@ -1,7 +1,12 @@
 /** A command at a real terminal: what it prints there, and somebody who types once it is asked for. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+
+const ownNamespace = path.resolve(import.meta.dirname, '../../fixtures/launcher/own-namespace.sh');
+/** A chroot often has /dev without the filesystem of terminals. */
+const atTerminal = 'mount -t devpts -o ptmxmode=0666 devpts /dev/pts && exec script "$@"';
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
@@ -15,7 +20,8 @@ export class Terminal {
   constructor(command: readonly string[], env: NodeJS.ProcessEnv) {
     const line = command.map(quoted).join(' ');
     // Nobody's echo: what is typed would be on the screen twice.
-    this.#child = spawn('script', ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null'], {
+    const script = ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null'];
+    this.#child = spawn('sh', [ownNamespace, 'sh', '-c', atTerminal, 'sh', ...script], {
       env,
       cwd: '/',
       stdio: ['pipe', 'pipe', 'inherit'],
