@@ -39,7 +39,7 @@ const cases: [
     'PUT',
     '/volumes/x',
     undefined,
-    'Expected "size" in the query: a size such as 500M, 10G or 1.5TiB, or a number of bytes, got none',
+    'Expected either a size or a device, got neither',
   ],
   [
     'a missing value without a pattern',
@@ -101,7 +101,7 @@ test('one of some words: all of them, and what the field is for', async () => {
 
 test('a name that there is not: told with those that there are, and its value is not told', async () => {
   const { message } = await refuse('PUT', '/volumes/x?size=1G&passphrase=marked-word');
-  assert.match(message, /in the query nothing but size, type, .*sectorSize.*, got "passphrase"$/);
+  assert.match(message, /in the query nothing but .*type, .*sectorSize.*, got "passphrase"$/);
   assert.doesNotMatch(message, /marked-word/);
 });
 
