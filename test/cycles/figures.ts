@@ -1,5 +1,5 @@
 /** What a service has of the machine: everything that could be left behind, counted. */
-import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Service } from '../e2e/service.ts';
 import { blockPlanesBeneath, loopsBeneath } from '../e2e/storage.ts';
@@ -23,14 +23,16 @@ export interface Figures {
 
 const processes = async (): Promise<string[]> => (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
 
-/** The mount tables of all processes, each namespace once. */
+/** The mount tables of all processes, each namespace once for every root directory there: a table shows what lies beneath the root. */
 export const mountTables = async (): Promise<string[]> => {
   const tables = new Map<string, string>();
   for (const pid of await processes()) {
     const namespace = await readlink(`/proc/${pid}/ns/mnt`).catch(() => '');
-    if (namespace === '' || tables.has(namespace)) continue;
+    const root = await stat(`/proc/${pid}/root`).catch(() => undefined);
+    const view = `${namespace} ${root?.dev}:${root?.ino}`;
+    if (namespace === '' || tables.has(view)) continue;
     const table = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => undefined);
-    if (table !== undefined) tables.set(namespace, table);
+    if (table !== undefined) tables.set(view, table);
   }
   return [...tables.values()];
 };
