@@ -34,13 +34,7 @@ const cases: [
     undefined,
     'Expected "name" in the path to be a name of at most 63 characters of a-z, 0-9, _ and -, the first one a letter or a digit, got "UPPER"',
   ],
-  [
-    'a missing value',
-    'PUT',
-    '/volumes/x',
-    undefined,
-    'Expected either a size or a device, got neither',
-  ],
+  ['a missing value', 'PUT', '/volumes/x', undefined, 'Expected either a size or a device, got neither'],
   [
     'a missing value without a pattern',
     'DELETE',
