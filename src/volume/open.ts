@@ -88,7 +88,7 @@ export const openVolume = async (
 /** The last look, as everybody after this will see the volume. Throws what keeps it from being usable. */
 const proveUsable = async (context: VolumeContext, what: BringUp): Promise<VolumeReport> => {
   const { readOnly = false } = what.attach;
-  const { report } = await lookAt(context, what.paths.name, { container: what.container.path });
+  const { report } = await lookAt(context, what.paths.name, { container: what.paths.container });
   if (isUsable(report, readOnly)) return report;
   if (report.problem !== null) throw new ReelError(report.problem.code, report.problem);
   const got = report.readOnly ?? report.state;
