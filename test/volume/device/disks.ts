@@ -1,6 +1,6 @@
 /** Block devices for the tests: loop devices over files, with names of their own as udev gives them, and links that can be led elsewhere. */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, rmdir, symlink, truncate, unlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, rmdir, stat, symlink, truncate, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { run } from '../../../src/exec/run.ts';
@@ -17,6 +17,10 @@ export interface Disk {
   readonly image: string;
 }
 
+/** Whether it is a filesystem of its own: in a chroot it may be one more directory of /dev, where devices are looked for. */
+const inMemory = async (directory: string): Promise<boolean> =>
+  existsSync(directory) && (await stat(directory)).dev !== (await stat('/dev')).dev;
+
 export class Disks {
   readonly directory = `${names}/`;
   readonly #images: string;
@@ -29,7 +33,7 @@ export class Disks {
 
   static async make(): Promise<Disks> {
     // In memory where that can be: a loop device makes an fsync of each flush, and other work on the disk would be waited for.
-    const images = await mkdtemp(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'reelvault-disks-'));
+    const images = await mkdtemp(path.join((await inMemory('/dev/shm')) ? '/dev/shm' : tmpdir(), 'reelvault-disks-'));
     await mkdir(names, { mode: 0o755 });
     return new Disks(images);
   }
