@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { run } from '../../src/exec/run.ts';
 import type { Requests } from '../../src/helper/protocol.ts';
@@ -18,9 +19,13 @@ const timeoutMs = 10_000;
 /** As an account without privileges; the answer is the exit code and what was printed. */
 const as = async (account: { uid: number; gid: number }, command: string): Promise<{ code: number; out: string }> => {
   const drop = ['--reuid', String(account.uid), '--regid', String(account.gid), '--clear-groups'];
-  const okCodes = Array.from({ length: 256 }, (_, code) => code);
-  const { exitCode, stdout } = await run('setpriv', [...drop, 'sh', '-c', command], { timeoutMs, okCodes });
-  return { code: exitCode, out: stdout.toString() };
+  // Not by `run`: there a program that tells of a filesystem that takes no writes has met a broken disk.
+  const child = spawn('setpriv', [...drop, 'sh', '-c', command], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: timeoutMs,
+  });
+  const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  return { code: Number(code), out };
 };
 
 await describeEngines('leases', (engine) => {
