@@ -1,5 +1,5 @@
-import { run } from '../../exec/run.ts';
 import { mountAt, readMounts } from '../mountinfo.ts';
+import { tryUnmount } from '../try-unmount.ts';
 
 const timeoutMs = 5_000;
 
@@ -12,7 +12,7 @@ export const abortFuse = async (directory: string): Promise<string | undefined> 
   const mount = mountAt(await readMounts(), directory);
   if (mount === undefined) return undefined;
   const args = ['--force', '--internal-only', '--no-canonicalize', directory];
-  await run('umount', args, { timeoutMs, okCodes: [0, 1, 16, 32] });
+  await tryUnmount(args, { timeoutMs });
   // The connection is named by the device number of its mount, whose major number is 0.
   return `/sys/fs/fuse/connections/${mount.device.replace(/^0:/, '')}`;
 };

@@ -10,6 +10,7 @@ import type { Luks } from '../../luks/luks.ts';
 import { unmountCopies } from '../copies.ts';
 import { findOpeners } from '../holders.ts';
 import { type Mount, mountAt, readMounts } from '../mountinfo.ts';
+import { tryUnmount } from '../try-unmount.ts';
 import { withUndo } from '../undo.ts';
 import { blockDeviceOf, findPlane, isGone } from '../watch/kernel-facts.ts';
 import { blockPlaneRefusal } from './block-plane-refusal.ts';
@@ -255,8 +256,8 @@ const serves = async (pid: number, container: ContainerFile): Promise<boolean> =
 const unmountAll = async (directory: string): Promise<void> => {
   const top = async (): Promise<Mount | undefined> => mountAt(await readMounts(), directory);
   for (let mount = await top(); mount !== undefined; mount = await top()) {
-    const { exitCode } = await run('umount', [directory], { timeoutMs: unmountTimeoutMs, okCodes: [0, 1, 16, 32] });
-    if (exitCode !== 0) await run('fusermount3', ['-uz', directory], { timeoutMs: unmountTimeoutMs });
+    if (!(await tryUnmount([directory], { timeoutMs: unmountTimeoutMs })))
+      await run('fusermount3', ['-uz', directory], { timeoutMs: unmountTimeoutMs });
     await unmountCopies(mount.device, directory);
   }
 };

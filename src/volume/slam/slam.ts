@@ -10,6 +10,7 @@ import { mountedLeases } from '../lease/mounted.ts';
 import { lockVolume } from '../lock.ts';
 import { type Look, lookAt } from '../look.ts';
 import { readMounts } from '../mountinfo.ts';
+import { tryUnmount } from '../try-unmount.ts';
 import { endHolders, tellSpared } from './end-holders.ts';
 import { sparedProcesses } from './spared.ts';
 
@@ -17,9 +18,6 @@ import { sparedProcesses } from './spared.ts';
 const lastPatienceMs = 5_000;
 const unmountTimeoutMs = 30_000;
 const flushTimeoutMs = 20_000;
-
-/** `umount` says so for a mount in use. */
-const inUse = 32;
 
 /**
  * The procedure "Slam" of docs/volumes.md: whatever it takes to have the volume locked. `caller` is the process that asked, which is spared.
@@ -94,10 +92,9 @@ const unmountAll = async (
   ];
   for (const { point, device } of ours.toReversed()) {
     const busy = (await findHolders(device, { point })).length > 0;
-    const options = { timeoutMs: unmountTimeoutMs, okCodes: [0, inUse] };
-    const { exitCode } = busy ? { exitCode: inUse } : await run('umount', [point], options);
-    if (exitCode !== 0) await run('umount', ['--lazy', point], { timeoutMs: unmountTimeoutMs });
-    const act = exitCode === 0 ? 'unmount' : 'unmount-lazily';
+    const unmounted = !busy && (await tryUnmount([point], { timeoutMs: unmountTimeoutMs }));
+    if (!unmounted) await run('umount', ['--lazy', point], { timeoutMs: unmountTimeoutMs });
+    const act = unmounted ? 'unmount' : 'unmount-lazily';
     done({ act, target: point, pid: null, command: null, unit: null });
     await unmountCopies(device, point);
   }
