@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { Tang } from '../volume/tang.ts';
 import { TestService } from './service.ts';
 import { Terminal } from './terminal.ts';
+import { refusesWrongUses, type WrongUse } from './wrong-uses.ts';
 
 const phrase = 'marked-phrase-correct-horse';
 const json = (text: string): Record<string, unknown> => JSON.parse(text);
@@ -115,7 +116,7 @@ describe('volume bind', { timeout: 1_200_000 }, () => {
     assert.equal((await service.run(['volume', 'lock', 'main'])).code, 0);
   });
 
-  const wrongUses: [args: string[], code: number, what: RegExp][] = [
+  const wrongUses: WrongUse[] = [
     [['volume', 'bind', 'main', 'tpm3'], 2, /tang or tpm2, got tpm3/],
     [['volume', 'bind', 'main', 'tang'], 2, /--url/],
     [['volume', 'bind', 'main', 'tang', '--url', 'http://127.0.0.1:1', '--pcrs', '7'], 2, /no --pcrs/],
@@ -131,14 +132,7 @@ describe('volume bind', { timeout: 1_200_000 }, () => {
     [['volume', 'unbind', 'main', '--slot', '1', '--ask'], 2, /a terminal to ask at/],
     [['volume', 'unbind', 'main', '--slot', '1', '--ask', '--recovery'], 2, /one of --passphrase-file/],
   ];
-  for (const [args, code, what] of wrongUses) {
-    test(`reelvault ${args.join(' ')}: exit code ${code}`, async () => {
-      const outcome = await service.run(args);
-      assert.equal(outcome.code, code, outcome.stderr);
-      assert.match(outcome.stderr, what);
-      assert.equal(outcome.stdout, '');
-    });
-  }
+  refusesWrongUses(() => service, wrongUses);
 
   test('a wrong passphrase binds and unbinds nothing', async () => {
     const before = await kinds();

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { TestService } from './service.ts';
+import { refusesWrongUses, type WrongUse } from './wrong-uses.ts';
 
 const service = await TestService.create();
 const phrase = 'marked-phrase-correct-horse';
@@ -157,7 +158,7 @@ test('streams: list and show tell the last error, delete says what stays', async
   assert.equal((await service.run(['stream', 'delete', 'cam'])).code, 4);
 });
 
-const wrongUses: [args: string[], code: number, what: RegExp][] = [
+const wrongUses: WrongUse[] = [
   [['volume', 'open', 'none'], 4, /none/],
   [['volume', 'create', '../x', '--size', '64M'], 2, /invalid-argument/],
   [['volume', 'create', 'x', '--size', '64Q'], 2, /64Q/],
@@ -172,14 +173,7 @@ const wrongUses: [args: string[], code: number, what: RegExp][] = [
   [['status', '--runtime', 'relative'], 2, /--runtime/],
   [['status', '--runtime', '/nowhere'], 8, /not-running/],
 ];
-for (const [args, code, what] of wrongUses) {
-  test(`reelvault ${args.join(' ')}: exit code ${code}`, async () => {
-    const outcome = await service.run(args);
-    assert.equal(outcome.code, code, outcome.stderr);
-    assert.match(outcome.stderr, what);
-    assert.equal(outcome.stdout, '');
-  });
-}
+refusesWrongUses(() => service, wrongUses);
 
 test('a second service on the same directories is refused and harms nothing', { timeout: 60_000 }, async () => {
   const outcome = await service.run(['serve']);

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { Receiver } from '../events/webhook/receiver.ts';
 import { TestService } from './service.ts';
+import { refusesWrongUses, type WrongUse } from './wrong-uses.ts';
 
 interface Event {
   readonly id: string;
@@ -185,7 +186,7 @@ describe('events and audit', { timeout: 1_200_000 }, () => {
     assert.ok(words.stdout.includes(last.hash));
   });
 
-  const wrongUses: [args: string[], code: number, what: RegExp][] = [
+  const wrongUses: WrongUse[] = [
     [['events', 'frobnicate'], 2, /error: /],
     [['events', '--type'], 2, /argument missing/],
     [['events', '--type', 'Volume'], 2, /invalid-argument/],
@@ -200,14 +201,7 @@ describe('events and audit', { timeout: 1_200_000 }, () => {
     [['audit', 'verify', '--runtime', '/nowhere'], 8, /not-running/],
     [['audit'], 2, /Usage: reelvault audit/],
   ];
-  for (const [args, code, what] of wrongUses) {
-    test(`reelvault ${args.join(' ')}: exit code ${code}`, async () => {
-      const outcome = await service.run(args);
-      assert.equal(outcome.code, code, outcome.stderr);
-      assert.match(outcome.stderr, what);
-      assert.equal(outcome.stdout, '');
-    });
-  }
+  refusesWrongUses(() => service, wrongUses);
 
   test('errors are JSON where --json is asked for', async () => {
     const { stderr } = await service.run(['events', '--json', '--type', 'Volume']);

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { TestService } from './service.ts';
+import { refusesWrongUses, type WrongUse } from './wrong-uses.ts';
 
 interface Lease {
   readonly consumer: string;
@@ -134,7 +135,7 @@ describe('volume lease', { timeout: 1_200_000 }, () => {
     );
   });
 
-  const wrongUses: [args: string[], code: number, what: RegExp][] = [
+  const wrongUses: WrongUse[] = [
     [['add', 'main'], 2, /missing required argument/],
     [['add', 'main', 'x'], 2, /--user, or --uid and --gid/],
     [['add', 'main', 'x', '--uid', '5'], 2, /--user, or --uid and --gid/],
@@ -154,14 +155,10 @@ describe('volume lease', { timeout: 1_200_000 }, () => {
     [['remove', 'none', 'x'], 4, /not-found/],
     [['list', 'main', '--runtime', '/nowhere'], 8, /not-running/],
   ];
-  for (const [args, code, what] of wrongUses) {
-    test(`reelvault volume lease ${args.join(' ')}: exit code ${code}`, async () => {
-      const outcome = await lease(...args);
-      assert.equal(outcome.code, code, outcome.stderr);
-      assert.match(outcome.stderr, what);
-      assert.equal(outcome.stdout, '');
-    });
-  }
+  refusesWrongUses(
+    () => service,
+    wrongUses.map(([args, ...refusal]) => [['volume', 'lease', ...args], ...refusal]),
+  );
 
   test('what was refused left nothing', async () => {
     assert.deepEqual(

@@ -111,6 +111,16 @@ export class Place {
     return { pid: child.pid ?? 0, client: new HelperClient({ socketPath: helperSocket(this.runtime) }), ended, stop };
   }
 
+  /** A helper for as long as `work` takes. */
+  async withHelper<T>(work: (helper: Helper) => Promise<T>, more: Partial<HarnessParams> = {}): Promise<T> {
+    const helper = await this.helper(more);
+    try {
+      return await work(helper);
+    } finally {
+      await helper.stop();
+    }
+  }
+
   async leftovers(): Promise<Leftovers> {
     const inside = (text: string): boolean => text.includes(`${this.root}/`);
     return {

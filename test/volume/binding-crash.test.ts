@@ -10,7 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../../src/exec/run.ts';
 import type { Requests } from '../../src/helper/protocol.ts';
-import { type HarnessParams, type Helper, nothingLeft, Place } from '../helper/harness.ts';
+import { type Helper, nothingLeft, Place } from '../helper/harness.ts';
 import { bytes, KeyedVolume } from './keys.ts';
 import { Tang } from './tang.ts';
 
@@ -22,14 +22,6 @@ describe('bindings', () => {
   let thumbprint: string;
   let volume: KeyedVolume;
 
-  const withHelper = async <T>(work: (helper: Helper) => Promise<T>, more: Partial<HarnessParams> = {}): Promise<T> => {
-    const helper = await place.helper(more);
-    try {
-      return await work(helper);
-    } finally {
-      await helper.stop();
-    }
-  };
   const bind = (more: Partial<Requests['unlock-bind']> = {}): Requests['unlock-bind'] & { verb: 'unlock-bind' } => ({
     ...{ verb: 'unlock-bind', name: volume.name, current: 'passphrase', pin: 'tang', url: tang.url, thumbprint },
     ...more,
@@ -46,7 +38,7 @@ describe('bindings', () => {
     tang = new Tang(place.root);
     await tang.start();
     volume = new KeyedVolume(place, 'v', engine);
-    await withHelper(async (helper) => {
+    await place.withHelper(async (helper) => {
       await volume.create(helper, 'phrase');
       const { result } = await helper.client.call({ verb: 'unlock-tang', url: tang.url });
       thumbprint = result.thumbprints[0] ?? '';
@@ -63,7 +55,7 @@ describe('bindings', () => {
       await assert.rejects(helper.client.call(bind(), bytes('phrase')), { code: 'helper-unavailable' }, step);
       assert.equal(await helper.ended, 'SIGKILL');
       assert.equal(await volume.slotOf('phrase'), 0);
-      await withHelper(async (next) => {
+      await place.withHelper(async (next) => {
         const { result } = await next.client.call(bind(), bytes('phrase'));
         assert.equal(result.slot, 1, step);
         assert.equal(result.added, !['bind-token', 'bind-backup'].includes(step), step);
@@ -85,7 +77,7 @@ describe('bindings', () => {
 
   test('refused: LUKS1, a wrong key, a slot without a binding, and a machine without Clevis', async () => {
     const old = new KeyedVolume(place, 'old', engine);
-    await withHelper(async ({ client }) => {
+    await place.withHelper(async ({ client }) => {
       await old.create({ client } as Helper, 'phrase', { type: 'luks1' });
       const { url } = tang;
       await assert.rejects(client.call(bind({ name: 'old' }), bytes('phrase')), { code: 'luks-unsupported' });
@@ -96,7 +88,7 @@ describe('bindings', () => {
       await assert.rejects(client.call(gone, bytes('phrase')), { code: 'invalid-argument' });
     });
     const bare = { unattended: { env: { PATH: '/usr/sbin:/sbin' } } };
-    await withHelper(async ({ client }) => {
+    await place.withHelper(async ({ client }) => {
       await assert.rejects(client.call(bind({ pin: 'tpm2' }), bytes('phrase')), { code: 'command-missing' });
     }, bare);
     assert.equal((await volume.luks.dump(volume.container)).keyslots.length, 1);
@@ -109,7 +101,7 @@ describe('bindings', () => {
       ...{ encrypted_key: '', iv: 'AA', ciphertext: 'AA', tag: 'AA' },
     };
     const id = await volume.luks.importToken(volume.container, { type: 'clevis', keyslots: ['0'], jwe });
-    await withHelper(async (helper) => {
+    await place.withHelper(async (helper) => {
       await assert.rejects(unlock(helper), (error: { details: { attempts: { way: string; code: string }[] } }) => {
         const { way, code } = error.details.attempts.at(-1) ?? {};
         assert.deepEqual([way, code], ['clevis', 'invalid-argument']);
@@ -125,7 +117,7 @@ describe('bindings', () => {
     const tpm = await startTpm(directory);
     const env = { TPM2TOOLS_TCTI: `swtpm:host=127.0.0.1,port=${tpm.port}` };
     try {
-      await withHelper(
+      await place.withHelper(
         async (helper) => {
           const { result } = await helper.client.call(
             { verb: 'unlock-bind', name: 'v', current: 'passphrase', pin: 'tpm2', pcrs: '16' },

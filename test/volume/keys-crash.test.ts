@@ -17,22 +17,13 @@ await describeEngines('key crashes', (engine) => {
     place = await Place.make();
     filed = new KeyedVolume(place, 'filed', engine);
     phrased = new KeyedVolume(place, 'phrased', engine);
-    await withHelper(async (helper) => {
+    await place.withHelper(async (helper) => {
       await filed.create(helper);
       await phrased.create(helper, 'old');
     });
     for (const directory of kept()) await copy(directory, saved(directory));
   });
   after(() => place.destroy());
-
-  const withHelper = async <T>(work: (helper: Helper) => Promise<T>): Promise<T> => {
-    const helper = await place.helper();
-    try {
-      return await work(helper);
-    } finally {
-      await helper.stop();
-    }
-  };
 
   /** Containers, keys and header backups, in both places. */
   const kept = (): string[] => [place.storage, path.join(place.mounts, '.headers')];
@@ -62,7 +53,7 @@ await describeEngines('key crashes', (engine) => {
       const call = ({ client }: Helper) => client.call(add, bytes('old'), bytes('new'));
       await crash(step, call);
       assert.equal(await volume.slotOf('old'), 0, step);
-      await withHelper(async (helper) => {
+      await place.withHelper(async (helper) => {
         assert.deepEqual((await call(helper)).result, { slot: 1, added: false, removed: [] }, step);
         assert.deepEqual(await volume.kinds(helper), ['0 passphrase', '1 passphrase'], step);
       });
@@ -76,7 +67,7 @@ await describeEngines('key crashes', (engine) => {
       const volume = await asMade(phrased);
       const add = { verb: 'keys-add', name: volume.name, current: 'passphrase', kind: 'keyFile' } as const;
       await crash(step, ({ client }) => client.call(add, bytes('old')));
-      await withHelper(async (helper) => {
+      await place.withHelper(async (helper) => {
         assert.equal((await helper.client.call(add, bytes('old'))).result.slot, 1, step);
         assert.deepEqual(await volume.kinds(helper), ['0 passphrase', '1 keyFile'], step);
       });
@@ -97,9 +88,9 @@ await describeEngines('key crashes', (engine) => {
         open.some((slot) => slot !== undefined),
         `${step}: neither key opens`,
       );
-      assert.equal((await withHelper(call)).result.slot, 1, step);
+      assert.equal((await place.withHelper(call)).result.slot, 1, step);
       assert.deepEqual([await volume.slotOf('old'), await volume.slotOf('new')], [undefined, 1], step);
-      assert.deepEqual(await withHelper((helper) => volume.kinds(helper)), ['1 passphrase'], step);
+      assert.deepEqual(await place.withHelper((helper) => volume.kinds(helper)), ['1 passphrase'], step);
       await volume.proveSettled();
     }
   });
@@ -108,13 +99,13 @@ await describeEngines('key crashes', (engine) => {
     for (const step of shorter(['key-removed', 'key-backup', 'key-file-removed'])) {
       const volume = await asMade(filed);
       const add = { verb: 'keys-add', name: volume.name, current: 'keyFile', kind: 'passphrase' } as const;
-      await withHelper((helper) => helper.client.call(add, bytes('phrase')));
+      await place.withHelper((helper) => helper.client.call(add, bytes('phrase')));
       const remove = { verb: 'keys-remove', name: volume.name, current: 'passphrase', slot: 0 } as const;
       const call = ({ client }: Helper) => client.call(remove, bytes('phrase'));
       await crash(step, call);
       assert.equal(await volume.slotOf('phrase'), 1, step);
-      assert.equal((await withHelper(call)).result.slot, null);
-      assert.deepEqual(await withHelper((helper) => volume.kinds(helper)), ['1 passphrase'], step);
+      assert.equal((await place.withHelper(call)).result.slot, null);
+      assert.deepEqual(await place.withHelper((helper) => volume.kinds(helper)), ['1 passphrase'], step);
       await assert.rejects(volume.readKeyFile(), { code: 'ENOENT' }, step);
       await volume.proveSettled();
     }
@@ -131,13 +122,13 @@ await describeEngines('key crashes', (engine) => {
       const file = await volume.readKeyFile();
       assert.notEqual(await volume.slotOf(file), undefined, `${step}: the key file does not open`);
       assert.equal(file.equals(old), before.includes(step), step);
-      await withHelper(call);
+      await place.withHelper(call);
       assert.equal(await volume.slotOf(old), undefined, step);
       assert.notEqual(await volume.slotOf(await volume.readKeyFile()), undefined, step);
       // What a crash left was finished and not begun again.
       if (step !== 'key-file-removed' && !before.includes(step))
         assert.deepEqual(await volume.readKeyFile(), file, step);
-      assert.equal((await withHelper((helper) => volume.kinds(helper))).length, 1, step);
+      assert.equal((await place.withHelper((helper) => volume.kinds(helper))).length, 1, step);
       await volume.proveSettled();
     }
   });
@@ -146,10 +137,10 @@ await describeEngines('key crashes', (engine) => {
     for (const step of shorter(['key-added', 'key-remembered', 'key-removed', 'key-backup'])) {
       const volume = await asMade(filed);
       const add = { verb: 'keys-add', name: volume.name, current: 'keyFile', kind: 'recovery' } as const;
-      await withHelper((helper) => helper.client.call(add, makeRecoveryKey()));
+      await place.withHelper((helper) => helper.client.call(add, makeRecoveryKey()));
       await crash(step, ({ client }) => client.call({ ...add, replaces: [1] }, makeRecoveryKey()));
       assert.equal(await volume.slotOf(await volume.readKeyFile()), 0);
-      await withHelper(async (helper) => {
+      await place.withHelper(async (helper) => {
         // The caller looks which slots are for recovery; one without a kind (killed before it was remembered) nobody can name.
         const { result } = await helper.client.call({ verb: 'keys-list', name: volume.name });
         const replaces = result.keys.filter(({ slot }) => slot > 0).map(({ slot }) => slot);

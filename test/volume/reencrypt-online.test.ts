@@ -75,15 +75,6 @@ await describeEngines('online reencryption', (engine) => {
   });
   after(() => place.destroy());
 
-  const withHelper = async <T>(work: (helper: Helper) => Promise<T>): Promise<T> => {
-    const helper = await place.helper();
-    try {
-      return await work(helper);
-    } finally {
-      await helper.stop();
-    }
-  };
-
   const directory = ({ name }: KeyedVolume): string => path.join(place.mounts, name, 'dvr');
 
   /** Opens without keeping a descriptor. */
@@ -114,7 +105,7 @@ await describeEngines('online reencryption', (engine) => {
 
   if (engine === 'userspace') {
     test('refused: the block plane serves a container under one volume key', () =>
-      withHelper(async (helper) => {
+      place.withHelper(async (helper) => {
         const volume = await make(helper, 'one');
         const refused = { code: 'volume-state', message: /userspace engine.*reelvault volume lock one/ };
         await assert.rejects(helper.client.call(start('one')), refused);
@@ -126,7 +117,7 @@ await describeEngines('online reencryption', (engine) => {
   }
 
   test('all data under a new key while it is written to, and never unmounted', () =>
-    withHelper(async (helper) => {
+    place.withHelper(async (helper) => {
       const volume = await make(helper, 'whole');
       const mounted = async (): Promise<number | undefined> =>
         mountAt(await readMounts(), path.join(place.mounts, 'whole'))?.id;
@@ -157,7 +148,7 @@ await describeEngines('online reencryption', (engine) => {
     }));
 
   test('locked in the middle: it stops after its piece, an open goes on with it, the other ways to open are refused', () =>
-    withHelper(async (helper) => {
+    place.withHelper(async (helper) => {
       const { client } = helper;
       const volume = new KeyedVolume(place, 'half', engine);
       await volume.create(helper, 'phrase', { size: size + piece });
@@ -192,7 +183,7 @@ await describeEngines('online reencryption', (engine) => {
     }));
 
   test('kill -9 in the middle of a piece: the volume failed, what was acknowledged is there after an open, which goes on', () =>
-    withHelper(async (helper) => {
+    place.withHelper(async (helper) => {
       const { client } = helper;
       const volume = await make(helper, 'torn');
       const { uuid } = await volume.luks.dump(volume.container);
@@ -223,12 +214,12 @@ await describeEngines('online reencryption', (engine) => {
   test('kill -9 of the helper after a step: the same call again finishes, and the volume stays open', async () => {
     for (const step of shorter(['marked', 'begun', 'backup', 'running'])) {
       const name = `step-${step}`;
-      const volume = await withHelper((helper) => make(helper, name));
+      const volume = await place.withHelper((helper) => make(helper, name));
       const recording = new Recording(directory(volume));
       const crashing = await place.helper({ crashAfter: `reencrypt-${step}` });
       await assert.rejects(crashing.client.call(start(name)), { code: 'helper-unavailable' }, step);
       assert.equal(await crashing.ended, 'SIGKILL', step);
-      await withHelper(async (helper) => {
+      await place.withHelper(async (helper) => {
         await helper.client.call(start(name));
         assert.equal(await recording.end(), undefined, `${step}: a write failed`);
         await finishAndProve(helper, volume, recording);

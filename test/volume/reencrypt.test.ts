@@ -22,18 +22,9 @@ await describeEngines('reencryption', (engine) => {
 
   const content = randomBytes(1024 * 1024);
 
-  const withHelper = async <T>(work: (helper: Helper) => Promise<T>): Promise<T> => {
-    const helper = await place.helper();
-    try {
-      return await work(helper);
-    } finally {
-      await helper.stop();
-    }
-  };
-
   /** A locked volume that holds `dvr/x`. */
   const make = (name: string, more: object = {}): Promise<KeyedVolume> =>
-    withHelper(async (helper) => {
+    place.withHelper(async (helper) => {
       const volume = new KeyedVolume(place, name, engine);
       await volume.create(helper, undefined, more);
       const { fd } = await helper.client.call(openRequest(engine, { name }));
@@ -53,7 +44,7 @@ await describeEngines('reencryption', (engine) => {
   test('all data under a new key, the old header backup useless and gone, other keys only with consent', async () => {
     const volume = await make('whole');
     const { name } = volume;
-    await withHelper(async (helper) => {
+    await place.withHelper(async (helper) => {
       const add = { verb: 'keys-add', name, current: 'keyFile', kind: 'passphrase' } as const;
       await helper.client.call(add, bytes('other'));
       await assert.rejects(helper.client.call(start(name)), { code: 'volume-state', details: { slots: [1] } });
@@ -78,7 +69,7 @@ await describeEngines('reencryption', (engine) => {
   test('killed in the middle: nothing opens, nothing changes keys, a resume finishes with all data', async () => {
     const volume = await make('middle', { size: long });
     const { name } = volume;
-    await withHelper(async (helper) => {
+    await place.withHelper(async (helper) => {
       const before = await ciphertext(volume);
       await helper.client.call(start(name));
       const { uuid } = await volume.luks.dump(volume.container);
@@ -116,7 +107,7 @@ await describeEngines('reencryption', (engine) => {
     await first.client.call(start('alone'));
     process.kill(first.pid, 'SIGKILL');
     await first.ended;
-    await withHelper(async (helper) => {
+    await place.withHelper(async (helper) => {
       assert.notEqual((await status(helper, 'alone')).state, 'unfinished');
       await finish(helper, 'alone');
       await proveContent(helper, volume);
@@ -134,7 +125,7 @@ await describeEngines('reencryption', (engine) => {
         step,
       );
       assert.equal(await crashing.ended, 'SIGKILL', step);
-      await withHelper(async (helper) => {
+      await place.withHelper(async (helper) => {
         if (['unmarked', 'finished'].includes(step)) {
           // Whatever the next change of keys is, it brings the backups up to date.
           await helper.client.call({ verb: 'keys-rotate', name });
@@ -151,7 +142,7 @@ await describeEngines('reencryption', (engine) => {
   test('refused: a volume that is open read-only, LUKS1, a wrong key; then it is as before', async () => {
     const volume = await make('refused');
     const old = await make('old', { type: 'luks1' });
-    await withHelper(async (helper) => {
+    await place.withHelper(async (helper) => {
       await assert.rejects(helper.client.call(start('old')), { code: 'luks-unsupported' });
       await proveContent(helper, old);
       const wrong = { ...start('refused'), current: 'passphrase' } as const;
