@@ -1,10 +1,8 @@
 /** Who could put another directory in the place of one that root works in. */
-import { lstat, readFile, readlink } from 'node:fs/promises';
-import path from 'node:path';
+import { lstat, readFile } from 'node:fs/promises';
 import { ReelError } from '../errors.ts';
+import { type NameOnTheWay, walkNames } from './walk-names.ts';
 
-/** As many as the kernel follows (path_resolution(7)). */
-const mostLinks = 40;
 const sticky = 0o1000;
 
 /** Name of a user or group as the machine's own files know it, with its number. */
@@ -58,38 +56,21 @@ const missing = (name: string, at: string, cause: unknown): ReelError =>
  * a directory that does not exist.
  */
 export const refuseReplaceable = async (name: string, trusted = 0): Promise<void> => {
-  let current = '/';
-  let links = 0;
-  const parts = name.split('/').filter(Boolean);
-  for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
-    if (part === '.') continue;
-    if (part === '..') {
-      current = path.dirname(current);
-      continue;
-    }
-    const at = path.join(current, part);
-    const entry = await lstat(at).catch((cause: unknown) => {
-      throw missing(name, at, cause);
+  const prove = async ({ directory, at, entry }: NameOnTheWay): Promise<void> => {
+    const found = await whoReplaces(directory, await lstat(directory), entry, trusted);
+    if (found === undefined) return;
+    throw new ReelError('config-invalid', {
+      expected: `only root to be able to put something else in the place of ${at}`,
+      got: `${directory}, where ${found.who} can`,
+      hint: `run \`${found.command}\`, or choose another directory than ${name}`,
+      details: { directory, entry: at },
     });
-    const found = await whoReplaces(current, await lstat(current), entry, trusted);
-    if (found !== undefined) {
-      throw new ReelError('config-invalid', {
-        expected: `only root to be able to put something else in the place of ${at}`,
-        got: `${current}, where ${found.who} can`,
-        hint: `run \`${found.command}\`, or choose another directory than ${name}`,
-        details: { directory: current, entry: at },
-      });
-    }
-    if (!entry.isSymbolicLink()) {
-      current = at;
-      continue;
-    }
-    links += 1;
-    if (links > mostLinks) {
-      throw new ReelError('config-invalid', { expected: `a directory at ${name}`, got: `links in a circle at ${at}` });
-    }
-    const target = await readlink(at);
-    if (target.startsWith('/')) current = '/';
-    parts.unshift(...target.split('/').filter(Boolean));
-  }
+  };
+  await walkNames(name, prove).catch((cause: NodeJS.ErrnoException) => {
+    const at = cause.path ?? name;
+    if (cause.code === 'ENOENT') throw missing(name, at, cause);
+    if (cause.code !== 'ELOOP') throw cause;
+    const got = `links in a circle at ${at}`;
+    throw new ReelError('config-invalid', { expected: `a directory at ${name}`, got, cause });
+  });
 };
