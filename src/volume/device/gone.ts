@@ -2,9 +2,9 @@
 import path from 'node:path';
 import type { ContainerFile } from '../engine/engine.ts';
 import { mappingName } from '../engine/mapping-name.ts';
+import { backingFile, deviceName, mappedName } from '../kernel-facts.ts';
 import type { Layout } from '../layout.ts';
 import type { Mount } from '../mountinfo.ts';
-import { backingFile, deviceName, mappedName } from '../watch/kernel-facts.ts';
 
 const prefix = mappingName({ uuid: '' });
 

@@ -6,8 +6,6 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { run } from '../../exec/run.ts';
 import { abortFuse } from '../engine/fuse-abort.ts';
-import { type Mount, mountAt } from '../mountinfo.ts';
-import { repeat } from '../repeat.ts';
 import {
   deviceWork,
   findPlane,
@@ -16,7 +14,9 @@ import {
   mountsNow,
   type ProcessFacts,
   processFacts,
-} from './kernel-facts.ts';
+} from '../kernel-facts.ts';
+import { type Mount, mountAt } from '../mountinfo.ts';
+import { repeat } from '../repeat.ts';
 import { ProgressClock } from './progress.ts';
 
 export interface PlaneFacts {

@@ -3,9 +3,6 @@ import path from 'node:path';
 import type { VolumeContext } from '../context.ts';
 import { mappingName } from '../engine/mapping-name.ts';
 import { findRewriters } from '../engine/rewriter.ts';
-import { mountAt, readOnlyReason } from '../mountinfo.ts';
-import type { PlaneFacts } from './block-planes.ts';
-import type { HostFacts } from './host-facts.ts';
 import {
   backingFile,
   blockDeviceOf,
@@ -17,7 +14,10 @@ import {
   isGone,
   mappedName,
   mountsNow,
-} from './kernel-facts.ts';
+} from '../kernel-facts.ts';
+import { mountAt, readOnlyReason } from '../mountinfo.ts';
+import type { PlaneFacts } from './block-planes.ts';
+import type { HostFacts } from './host-facts.ts';
 import type { Room } from './room-looks.ts';
 
 export interface VolumeFacts {

@@ -5,8 +5,8 @@
  */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { deviceNumber } from '../../luks/container-size.ts';
-import { type Mount, parseMountinfo } from '../mountinfo.ts';
+import { deviceNumber } from '../luks/container-size.ts';
+import { type Mount, parseMountinfo } from './mountinfo.ts';
 
 /** Undefined where there is no such file (any more). */
 const text = (file: string): string | undefined => {
