@@ -1,7 +1,9 @@
 /** `kill -9` of the helper after each numbered step and at arbitrary times, and of the block plane: the next call sets it right. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -189,6 +191,20 @@ await describeEngines('crashes', (engine) => {
       await helper.stop();
     },
   );
+  testBlockPlane?.('a lock waits for a block plane that has closed the container and is still ending', async () => {
+    await prepare('ending');
+    const helper = await place.helper();
+    const { result, fd } = await helper.client.call(openRequest(engine, { name: 'ending' }));
+    closeSync(fd);
+    // a process that looks like it, and lives a second longer
+    const program = path.join(place.root, 'luksblock');
+    await copyFile('/bin/bash', program);
+    const slow = spawn(program, ['-c', 'sleep 1; true', path.join(place.runtime, 'block', result.uuid ?? '')]);
+    await once(slow, 'spawn');
+    await helper.client.call({ verb: 'lock', name: 'ending' });
+    assert.deepEqual(await place.leftovers(), none);
+    await helper.stop();
+  });
   testBlockPlane?.(
     'a block plane that is killed: seen at once, cleaned up by lock and by open, what was synced is there',
     async () => {

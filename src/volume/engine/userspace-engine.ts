@@ -202,18 +202,19 @@ export class UserspaceEngine implements Engine {
 
 const isDead = (pid: number, { block }: ContainerFile): boolean => block !== null && blockDeviceOf(pid) !== block;
 
-/** Waits until no block plane of ours has the container open, then insists. */
+/** Waits until no block plane of ours has the container open, then insists. One that has closed it may still hold its key: it has to be gone, too. */
 const ended = async (container: ContainerFile, directory: string): Promise<void> => {
   for (const signal of ['SIGTERM', 'SIGKILL', undefined] as const) {
     const deadline = Date.now() + endPatienceMs;
     let pids = await blockPlanes(container, directory);
-    while (pids.length > 0 && Date.now() < deadline) {
+    const isThere = (): boolean => pids.length > 0 || findPlane(directory) !== undefined;
+    while (isThere() && Date.now() < deadline) {
       await sleep(20);
       // one that was still starting mounts late
       await unmountAll(directory);
       pids = await blockPlanes(container, directory);
     }
-    if (pids.length === 0) return;
+    if (!isThere()) return;
     if (signal === undefined) break;
     for (const pid of pids) process.kill(pid, signal);
   }
