@@ -1,7 +1,5 @@
 #include "luksblock/flush_ahead.h"
 
-#include <utility>
-
 namespace reelvault::luksblock {
 namespace {
 
@@ -12,42 +10,21 @@ constexpr unsigned kTrusted = 4;
 
 }  // namespace
 
-FlushAhead::FlushAhead(std::function<void()> flush) : flush(std::move(flush)), thread([this] { work(); }) {}
+bool FlushAhead::rhythm() const { return trust >= kTrusted; }
 
-FlushAhead::~FlushAhead() {
-  ending = true;
-  begun += 1;
-  begun.notify_one();
-  thread.join();
-}
-
-void FlushAhead::wrote(bool last) {
+bool FlushAhead::wrote(bool last) {
   since += 1;
   if (since > kFew) trust = 0;
-  if (!last || trust < kTrusted) return;
-  if (unanswered) {
-    trust = 0;
-    return;
-  }
-  unanswered = true;
-  begun += 1;
-  begun.notify_one();
+  if (!last || !rhythm()) return false;
+  if (unanswered) trust = 0;
+  unanswered = !unanswered;
+  return unanswered;
 }
 
 void FlushAhead::asked() {
   unanswered = false;
-  if (since != 0 && since <= kFew && trust < kTrusted) trust += 1;
+  if (since != 0 && since <= kFew && !rhythm()) trust += 1;
   since = 0;
-}
-
-// What was asked for while a flush ran is one more flush.
-void FlushAhead::work() {
-  for (uint32_t seen = 0;;) {
-    begun.wait(seen);
-    seen = begun;
-    if (ending) return;
-    flush();
-  }
 }
 
 }  // namespace reelvault::luksblock

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 namespace reelvault::luksblock {
@@ -49,7 +50,9 @@ int GroupSync::flushAll(std::unique_lock<std::mutex>& lock) {
     const uint64_t covered = writes;
     flushing = true;
     lock.unlock();
+    const auto begun = std::chrono::steady_clock::now();
     const int error = flush(fd);
+    lastWasQuick = std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(1);
     lock.lock();
     flushing = false;
     ended.notify_all();

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -25,6 +26,8 @@ class GroupSync {
   int sync();
   /** A sync that nobody asked for. Its error is the next one's who asks. */
   void ahead();
+  /** Whether the last flush took less than a millisecond: a wake-up of another thread for the next one is a part of that to reckon with. */
+  bool quick() const { return lastWasQuick; }
 
  private:
   int flushAll(std::unique_lock<std::mutex>& lock);
@@ -41,6 +44,7 @@ class GroupSync {
   int lastError = 0;
   int untold = 0;  // the error of a flush that nobody waited for
   bool flushing = false;
+  std::atomic<bool> lastWasQuick{false};
 };
 
 }  // namespace reelvault::luksblock

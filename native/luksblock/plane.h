@@ -55,6 +55,8 @@ class Plane {
 
   /** Does what a sync would, before one is asked for; an error is the next sync's. Direct I/O only. */
   void flushAhead() { group.ahead(); }
+  /** Whether a flush takes so little time that the reading thread had better do it itself. Direct I/O only. */
+  bool flushesQuickly() const { return group.quick(); }
 
   /** Whether a sync would find nothing to do. */
   bool stable() { return stickyError.load() == 0 && group.stable(); }

@@ -44,7 +44,7 @@ bool takesLong(const RawRequest& raw, Plane& plane, const SmallIo* small) {
       return !plain || small == nullptr || !small->takes(body.offset, body.size);
     }
     case FUSE_FSYNC:
-    case FUSE_FLUSH: return plain && !plane.stable();
+    case FUSE_FLUSH: return plain && !plane.stable() && (small == nullptr || !small->flushes());
     // The status is made at its open, and waits for a growth that is under way.
     case FUSE_OPEN: return !plain;
     default: return false;

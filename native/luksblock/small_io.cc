@@ -28,8 +28,7 @@ SmallIo::SmallIo(Plane& plane, Worker& worker, Counters& counters, int fuseFd)
       worker(worker),
       counters(counters),
       fuseFd(fuseFd),
-      memory(static_cast<uint8_t*>(std::aligned_alloc(kMemoryAlign, kSmallSlots * kSmallRequest))),
-      ahead([&plane] { plane.flushAhead(); }) {
+      memory(static_cast<uint8_t*>(std::aligned_alloc(kMemoryAlign, kSmallSlots * kSmallRequest))) {
   if (!memory) throw std::bad_alloc();
   for (unsigned index = 0; index < kSmallSlots; index += 1) {
     slots[index].buffer = memory.get() + index * kSmallRequest;
@@ -39,8 +38,9 @@ SmallIo::SmallIo(Plane& plane, Worker& worker, Counters& counters, int fuseFd)
 }
 
 bool SmallIo::start() {
-  // Completions are looked at where they are waited for, and interrupt nothing; older kernels have no such ring.
-  for (const unsigned flags : {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, 0U}) {
+  // Completions are looked at where they are waited for, interrupt nothing, and can be seen without a system call; older kernels have
+  // no such ring.
+  for (const unsigned flags : {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG, 0U}) {
     if (io_uring_queue_init(kSmallSlots * 2, &ring, flags) != 0) continue;
     started = true;
     return true;
@@ -65,7 +65,7 @@ bool SmallIo::takes(uint64_t offset, size_t length) const {
   return freeCount != 0 && length != 0 && length <= kSmallRequest && plane.wholeUnits(offset, length);
 }
 
-// The ring has twice the entries that can be asked for between two submissions.
+// The ring has twice the entries that can be under way.
 io_uring_sqe* SmallIo::entry() {
   io_uring_sqe* made = io_uring_get_sqe(&ring);
   while (made == nullptr) {
@@ -92,6 +92,7 @@ void SmallIo::read(fuse_req_t request, uint64_t offset, size_t length) {
   io_uring_sqe* made = entry();
   io_uring_prep_read(made, plane.descriptor(), slot.buffer, slot.length, plane.position(offset));
   io_uring_sqe_set_data64(made, indexOf(slot));
+  submit();
 }
 
 bool SmallIo::write(fuse_req_t request, uint64_t offset, std::span<const uint8_t> bytes) {
@@ -110,19 +111,33 @@ bool SmallIo::write(fuse_req_t request, uint64_t offset, std::span<const uint8_t
   io_uring_sqe* made = entry();
   io_uring_prep_write(made, plane.descriptor(), slot.buffer, slot.length, plane.position(offset));
   io_uring_sqe_set_data64(made, indexOf(slot));
+  submit();
   return true;
 }
 
+// At once: the disk works on it while the next request is read. EINTR, EAGAIN, EBUSY: the entry stays in the ring for the next call.
+void SmallIo::submit() { (void)io_uring_submit(&ring); }
+
+void SmallIo::listen() {
+  if (listening) return;
+  io_uring_sqe* made = entry();
+  io_uring_prep_poll_add(made, fuseFd, POLLIN);
+  io_uring_sqe_set_data64(made, kFuseTag);
+  listening = true;
+  submit();
+}
+
 void SmallIo::wait() {
-  if (!listening) {
-    io_uring_sqe* made = entry();
-    io_uring_prep_poll_add(made, fuseFd, POLLIN);
-    io_uring_sqe_set_data64(made, kFuseTag);
-    listening = true;
-  }
-  // EINTR, EAGAIN, EBUSY: nothing is lost, the entries stay in the ring for the next call.
-  (void)io_uring_submit_and_wait(&ring, 1);
+  listen();
+  const auto found = [this] {
+    io_uring_cqe* done = nullptr;
+    return io_uring_peek_cqe(&ring, &done) == 0;
+  };
+  if (!poll.look(found)) (void)io_uring_submit_and_wait(&ring, 1);
+  poll.over();
   reap();
+  if (flushNow) plane.flushAhead();
+  flushNow = false;
 }
 
 void SmallIo::reap() {
@@ -156,7 +171,7 @@ void SmallIo::finishWrite(Slot& slot, int result) {
   const int error = result == static_cast<int>(slot.length) ? 0 : plane.writeSealed(slot.offset, {slot.buffer, slot.length});
   plane.endWrite(slot.range);
   writing -= 1;
-  ahead.wrote(writing == 0);
+  if (ahead.wrote(writing == 0) && plane.flushesQuickly()) flushNow = true;
   if (error != 0) replyError(slot.request, counters, counters.writeErrors, error);
   else replyWritten(slot.request, counters, slot.length);
 }

@@ -9,6 +9,7 @@
 #include "luksblock/flush_ahead.h"
 #include "luksblock/fuse_operations.h"
 #include "luksblock/plane.h"
+#include "luksblock/short_poll.h"
 #include "luksblock/status.h"
 
 namespace reelvault::luksblock {
@@ -17,8 +18,8 @@ namespace reelvault::luksblock {
 constexpr size_t kSmallRequest = 1 << 16;
 
 /**
- * Small requests of whole units, many under way at once and all served by one thread: what has come is handed to the disk by one
- * system call and one notification, and no thread is woken per request. Only for direct I/O, and only used by the thread that made it.
+ * Small requests of whole units, many under way at once and all served by one thread, so that no thread is woken for a request. Only
+ * for direct I/O, and only used by the thread that made it.
  */
 class SmallIo {
  public:
@@ -40,8 +41,10 @@ class SmallIo {
 
   /** To be told of syncs and of writes that are not for here. */
   FlushAhead& forecast() { return ahead; }
+  /** Whether a sync that has come is flushed here rather than by a thread of its own: it takes less time than to wake that one. */
+  bool flushes() const { return ahead.rhythm() && plane.flushesQuickly(); }
   bool full() const { return freeCount == 0; }
-  /** Hands over what was begun, waits until a FUSE request has come or something is done, and replies to what is done. */
+  /** Waits until a FUSE request has come or something is done, replies to what is done, and flushes where a sync will follow. */
   void wait();
 
  private:
@@ -59,6 +62,8 @@ class SmallIo {
   io_uring_sqe* entry();
   unsigned indexOf(const Slot& slot) const;
   Slot& takeSlot(fuse_req_t request, uint64_t offset, size_t length, bool writing);
+  void submit();
+  void listen();
   void reap();
   void finish(Slot& slot, int result);
   void finishRead(Slot& slot, int result);
@@ -77,6 +82,8 @@ class SmallIo {
   unsigned freeCount = 0;
   unsigned writing = 0;
   FlushAhead ahead;
+  bool flushNow = false;
+  ShortPoll<> poll;
 };
 
 }  // namespace reelvault::luksblock

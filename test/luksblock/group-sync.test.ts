@@ -27,5 +27,9 @@ test('a shared or omitted flush covers every write it answers for', { timeout: 3
 });
 
 test('a flush is begun ahead of time only in a rhythm of syncs', { timeout: 300_000 }, async (t) => {
-  assert.equal(await checked(t, 'flush-ahead', ['flush_ahead.cc']), '3 flushes begun');
+  assert.equal(await checked(t, 'flush-ahead', ['flush_ahead.cc']), '3 flushes foreseen');
+});
+
+test('nobody looks for long for what comes late, or where the processor is wanted', { timeout: 300_000 }, async (t) => {
+  assert.equal(await checked(t, 'short-poll', []), '63 waits without a look');
 });
