@@ -1,6 +1,10 @@
-/** The three block devices of the engine bench, each as an ext4 on a direct-I/O loop device, all set up alike. */
+/**
+ * The three block devices of the engine bench, each as an ext4 on a direct-I/O loop device: luksblock's attached as the engine attaches it,
+ * the others' as losetup does.
+ */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { completeAtOrigin } from '../../src/volume/engine/loop.ts';
 import { fastPbkdf, keep, loop, mountAt, must, qemuImg, serve, until } from '../luksblock/support.ts';
 
 export const sectorSize = 4096;
@@ -11,11 +15,12 @@ export interface Peer {
   readonly at: string;
 }
 
-const fileSystem = async (stack: AsyncDisposableStack, file: string, at: string): Promise<void> => {
+const fileSystem = async (stack: AsyncDisposableStack, file: string, at: string): Promise<string> => {
   const device = await loop(stack, file, sectorSize);
   // No lazy initialisation in the background of a measurement.
   await must('mkfs.ext4', ['-q', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard', device]);
   await mountAt(stack, device, at);
+  return device;
 };
 
 /** ext4 on the loop over a plain preallocated file: what the disk and one loop device can do. */
@@ -36,7 +41,7 @@ export const ours = async (stack: AsyncDisposableStack, directory: string, bytes
     ...[container, '--key-file', key],
   ]);
   const served = await serve(stack, container, key);
-  await fileSystem(stack, served.plain, path.join(directory, 'luksblock'));
+  await completeAtOrigin(await fileSystem(stack, served.plain, path.join(directory, 'luksblock')));
   const peer: Peer = { name: 'luksblock', at: path.join(directory, 'luksblock') };
   return { ...peer, served };
 };

@@ -42,6 +42,8 @@ await describeEngines('volume life', (engine) => {
     assert.equal(opened.result.engine, engine);
     assert.equal(opened.result.uuid, uuid);
     assert.equal(opened.result.directIo, true);
+    const queue = `/sys/block/${path.basename(opened.result.device ?? '')}/queue/rq_affinity`;
+    if (engine === 'userspace') assert.equal(await readFile(queue, 'utf8'), '2\n', 'completed where they were made');
     assert.ok(opened.fd >= 0);
     await writeFile(`/proc/self/fd/${opened.fd}/dvr/marker`, 'plaintext marker 4711');
     const identity = await readFile(`/proc/self/fd/${opened.fd}/.reelvault/volume.json`, 'utf8');

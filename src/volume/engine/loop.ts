@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReelError } from '../../errors.ts';
 import { run } from '../../exec/run.ts';
@@ -61,6 +61,17 @@ export const attachLoop = async (
   throw new ReelError('io-error', {
     expected: `an attached ${name} for ${file}`,
     got: 'a loop device without a backing file',
+  });
+};
+
+/**
+ * Has requests completed on the processor that made them. What a process completes on its own processor waits for that one's ksoftirqd, a
+ * turn of another thread for each request (block layer, `queue/rq_affinity`). Where sysfs cannot be written the device is only slower.
+ */
+export const completeAtOrigin = async (device: string): Promise<void> => {
+  const file = `/sys/block/${device.replace('/dev/', '')}/queue/rq_affinity`;
+  await writeFile(file, '2').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EROFS' && error.code !== 'EACCES' && error.code !== 'ENOENT') throw error;
   });
 };
 

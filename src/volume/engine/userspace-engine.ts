@@ -17,7 +17,7 @@ import { blockPlaneRefusal } from './block-plane-refusal.ts';
 import { type Attachment, type AttachOptions, type ContainerFile, type Engine, sameUuid } from './engine.ts';
 import { abortFuse } from './fuse-abort.ts';
 import { growPlane } from './grow-plane.ts';
-import { attachedLoops, attachLoop, detachLoop, type Loop, refreshLoop } from './loop.ts';
+import { attachedLoops, attachLoop, completeAtOrigin, detachLoop, type Loop, refreshLoop } from './loop.ts';
 
 interface Status {
   readonly pid: number;
@@ -106,6 +106,7 @@ export class UserspaceEngine implements Engine {
           got: 'a loop device that fell back to buffered I/O',
         });
       }
+      await completeAtOrigin(loop.path);
       const attachment = await this.find(container);
       if (attachment === undefined || attachment.problem !== null) {
         throw new ReelError('block-plane-died', {
