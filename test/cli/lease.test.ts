@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TestService } from './service.ts';
 import { refusesWrongUses, type WrongUse } from './wrong-uses.ts';
@@ -126,9 +127,21 @@ describe('volume lease', { timeout: 1_200_000 }, () => {
       (await leases()).map(({ consumer, state, mountPoint }) => [consumer, state, mountPoint]),
       [['kept', 'waiting', null]],
     );
+    assert.deepEqual(await readdir(path.dirname(point('kept'))), ['kept'], 'no mount point without a lease');
     const refused = await lease('add', 'main', 'late', '--user', 'daemon', '--json');
     assert.deepEqual([refused.code, errorOf(refused.stderr).code], [5, 'volume-state']);
     assert.equal((await service.run(['volume', 'open', 'main'])).code, 0);
+    assert.deepEqual(
+      (await leases()).map(({ consumer, state }) => [consumer, state]),
+      [['kept', 'mounted']],
+    );
+  });
+
+  test('after a lock by force the mount point of one for once goes with the next open', async () => {
+    assert.equal((await lease('add', 'main', 'once', '--once', '--user', 'daemon')).code, 0);
+    assert.equal((await service.run(['volume', 'lock', 'main', '--slam', '--deadline', '1s'])).code, 0);
+    assert.equal((await service.run(['volume', 'open', 'main'])).code, 0);
+    assert.deepEqual(await readdir(path.dirname(point('kept'))), ['kept']);
     assert.deepEqual(
       (await leases()).map(({ consumer, state }) => [consumer, state]),
       [['kept', 'mounted']],

@@ -131,7 +131,12 @@ export class VolumeLeases {
     if (this.#records(volume).length === 0) return;
     const { manager, log } = this.#params;
     const mounted = await this.#mounted(volume);
-    for (const record of this.#wanted(volume, mounted)) {
+    const wanted = this.#wanted(volume, mounted);
+    // A lock by force leaves the mount points of all leases, also of those that have ended with it.
+    for (const ended of this.#records(volume).filter((record) => !wanted.includes(record))) {
+      await this.#unmount(volume, ended.consumer, false);
+    }
+    for (const record of wanted) {
       const { consumer } = record;
       if (mounted.some((each) => each.consumer === consumer)) continue;
       try {
@@ -171,13 +176,18 @@ export class VolumeLeases {
   async #drain(volume: string, consumer: string, patience: { readonly end: number }): Promise<void> {
     for (;;) {
       try {
-        await this.#unmount(volume, consumer, true);
+        await this.#unmount(volume, consumer, this.#isKept(volume, consumer));
         return;
       } catch (thrown) {
         if (toReelError(thrown).code !== 'volume-busy' || performance.now() >= patience.end) throw thrown;
       }
       await sleep(pauseMs);
     }
+  }
+
+  /** Whether its mount point outlives a lock, empty and immutable, for the next open. */
+  #isKept(volume: string, consumer: string): boolean {
+    return this.#records(volume).some((each) => each.consumer === consumer && each.persistent);
   }
 
   #records(volume: string): readonly LeaseRecord[] {
