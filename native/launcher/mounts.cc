@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -59,6 +60,22 @@ void detach(const std::string& point) {
 
 bool isSameDirectory(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
 
+/** Where an open directory lies, seen from the root directory of now; "" where the kernel does not tell. */
+std::string pathOf(int directory) {
+  char path[PATH_MAX];
+  const auto length = readlink(("/proc/self/fd/" + std::to_string(directory)).c_str(), path, sizeof path);
+  return length <= 0 || static_cast<size_t>(length) == sizeof path ? "" : std::string(path, static_cast<size_t>(length));
+}
+
+// Mounts beside the chroot can be used by nobody in it, but a copy of them would keep them busy on the host.
+void detachMountsBeside(const std::string& root) {
+  auto points = mountPoints();
+  std::reverse(points.begin(), points.end());
+  for (const auto& point : points) {
+    if (root != point && !isBeneath(root, point) && !isBeneath(point, root)) umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+  }
+}
+
 // In a chroot the mount that holds our root cannot be named; where the host shares it (systemd does), every unmount made here would
 // be made on the host. A child climbs out of the chroot (its working directory is put above its root, where ".." has no bound) and
 // sets the propagation of the whole namespace, which is the parent's too.
@@ -74,7 +91,10 @@ bool makeSlaveFromAboveChroot() {
       if (chdir("..") != 0 || stat(".", &above) != 0) _exit(1);
       if (isSameDirectory(here, above)) break;
     }
-    _exit(chroot(".") == 0 && mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 ? 0 : 1);
+    if (chroot(".") != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) _exit(1);
+    // Without /proc up there it is not known what lies beside: then all stays.
+    if (const std::string root = pathOf(top); root.starts_with('/')) detachMountsBeside(root);
+    _exit(0);
   }
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {

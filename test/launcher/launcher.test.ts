@@ -150,6 +150,48 @@ test('it works in a chroot whose root is no mount point', () => {
   }
 });
 
+test('a program in a chroot does not keep a mount beside it busy', async () => {
+  const top = fs.mkdtempSync(path.join(os.tmpdir(), 'beside-'));
+  fs.chmodSync(top, 0o755);
+  const [jail, beside] = [path.join(top, 'jail'), path.join(top, 'beside')];
+  const mounted: string[] = [];
+  const mount = (args: string[], point: string): void => {
+    fs.mkdirSync(point, { recursive: true });
+    execFileSync('mount', [...args, point]);
+    mounted.push(point);
+  };
+  try {
+    for (const name of ['usr', 'lib', 'lib64', 'bin', 'proc', 'dev', 'etc']) {
+      mount(['--bind', `/${name}`], path.join(jail, name));
+    }
+    fs.copyFileSync(launcher, path.join(jail, 'launcher'));
+    const image = path.join(top, 'image');
+    execFileSync('truncate', ['-s', '8M', image]);
+    execFileSync('mkfs.ext4', ['-q', image]);
+    mount(['-o', 'loop', image], beside);
+    const held = spawn(
+      'chroot',
+      [jail, '/launcher', '--user', 'nobody', '--', '/bin/sh', '-c', 'echo ready; read line'],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    );
+    const ended = new Promise((resolve) => held.once('close', resolve));
+    try {
+      await new Promise((resolve) => held.stdout.once('data', resolve));
+      execFileSync('umount', [beside]);
+      mounted.pop();
+      assert.equal(execFileSync('losetup', ['-j', image], { encoding: 'utf8' }), '', 'the loop device is free');
+    } finally {
+      held.stdin.end();
+      await ended;
+    }
+  } finally {
+    for (const point of mounted.reverse()) execFileSync('umount', [point]);
+    fs.rmSync(top, { recursive: true, force: true });
+  }
+});
+
 test('it ends with its parent when asked to', async () => {
   const middle = spawn(
     'sh',
