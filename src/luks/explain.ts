@@ -16,11 +16,11 @@ const wrap = (
 ): ReelError => new ReelError(code, hint === undefined ? { expected, got, cause } : { expected, got, cause, hint });
 
 /**
- * cryptsetup keeps no errno: a failed read or write is exit code 1 without a reason, or with one of these. It says why in all other
- * cases, and its arguments are ours.
+ * cryptsetup keeps no errno: a failed read or write is exit code 1 without a reason, or with one of these, the last of them of a device
+ * whose header has been read by then. It says why in all other cases, and its arguments are ours.
  */
 const storageTexts =
-  /wipe error|Cannot wipe|Failed to import token|Failed to acquire (?:read|write) lock|Device .* is not accessible/;
+  /wipe error|Cannot wipe|Failed to import token|Failed to acquire (?:read|write) lock|Device .* is not (?:accessible|a valid LUKS device)/;
 
 const silent = (stderr: string): boolean =>
   stderr

@@ -28,6 +28,12 @@ test('each exit code becomes the error it stands for', async () => {
   }
 });
 
+test('a header that cryptsetup cannot read, though it is whole, is a matter of the storage', async () => {
+  const said = `Device ${file} is not a valid LUKS device.`;
+  const luks = withFake('cryptsetup-exits', { FAKE_EXIT_CODE: '1', FAKE_TEXT: said });
+  await assert.rejects(luks.testKey(file, key), { code: 'io-error' });
+});
+
 test('a kill by the kernel reads as no memory', async () => {
   await assert.rejects(withFake('cryptsetup-killed').testKey(file, key), { code: 'out-of-memory' });
 });
