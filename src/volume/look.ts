@@ -77,7 +77,11 @@ const findProblem = async (
   try {
     if (readBlock) {
       const args = [`if=${attachment.device}`, 'of=/dev/null', 'bs=4096', 'count=1', 'iflag=direct', 'status=none'];
-      await run('dd', args, { timeoutMs: readTimeoutMs });
+      await run('dd', args, { timeoutMs: readTimeoutMs }).catch((thrown: unknown) => {
+        const error = toReelError(thrown);
+        const got = `no block of ${attachment.device}: ${error.parts.got}`;
+        throw new ReelError(error.code, { ...error.parts, got, cause: error, details: error.details });
+      });
     }
     await proveIdentity(mount.point, { layout: 1, uuid: container.uuid, name });
   } catch (error) {

@@ -80,6 +80,11 @@ export class Ground {
     await this.call({ verb: 'lock', name });
   }
 
+  /** As the watch or an admin does with a volume whose block plane hangs. */
+  async slam(name: string): Promise<void> {
+    await this.call({ verb: 'slam', name, deadlineMs: 1_000 });
+  }
+
   async state(name: string): Promise<string> {
     return (await this.call({ verb: 'inspect', name, descriptor: false })).result.state;
   }

@@ -37,13 +37,15 @@ const codes: Readonly<Record<Fault, readonly string[]>> = {
 /** cryptsetup keeps no errno, and what luksblock says reaches a program over a block device, which knows EIO alone. */
 const withoutErrno: readonly string[] = ['cryptsetup', 'luksblock'];
 
-/** Asks the block plane for its status. No answer is the answer, whatever kept it away: the volume is in pieces until an open or a lock. */
-const asksPlane = ({ program, call, path }: SeenCall): boolean =>
-  program === 'cat' || (call === 'exec' && path === 'cat');
+/** Looks whether the block plane answers. No answer is the answer, whatever kept it away: the volume is in pieces until an open or a lock. */
+const looksAtPlane = ({ program, call, path }: SeenCall): boolean =>
+  program === 'cat' || (call === 'exec' && (path === 'cat' || path === 'dd'));
 
 /** The codes with which an operation may answer a fault. */
 const codesOf = (fault: Fault, call: SeenCall): readonly string[] =>
-  asksPlane(call) ? [...codes[fault], 'volume-state', 'block-plane-died'] : codesWithout(fault, call);
+  looksAtPlane(call) || fault === 'stuck'
+    ? [...codes[fault], 'volume-state', 'block-plane-died']
+    : codesWithout(fault, call);
 
 const codesWithout = (fault: Fault, { program }: SeenCall): readonly string[] =>
   fault === 'ENOSPC' && withoutErrno.includes(program) ? ['no-space', 'io-error'] : codes[fault];
@@ -133,6 +135,7 @@ export const tryCase = async (ground: Ground, operation: Operation, { call, faul
     const again = await attempt(() => operation.act());
     if (again !== undefined) wrong.push(`the same call again: ${again.code}: ${again.message}`);
   }
+  if (fault === 'stuck') await operation.cutOff?.();
   const proof = await attempt(() => operation.prove());
   if (proof !== undefined) wrong.push(`afterwards: ${proof.message}`);
   const more = await ground.moreDescriptors();

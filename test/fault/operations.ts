@@ -12,6 +12,8 @@ export interface Operation {
   prepare(): Promise<void>;
   /** The operation itself; made again after a failure. */
   act(): Promise<void>;
+  /** What is done about a block plane that hangs, before anything is proven. */
+  cutOff?(): Promise<void>;
   /** What has to hold after it succeeded. */
   prove(): Promise<void>;
   /**
@@ -104,6 +106,8 @@ const growing = (ground: Ground, use: boolean): Operation => {
       await proveLocked(ground, name);
       await ground.call({ verb: 'grow', name, size });
     },
+    // the one that is asked whether it still answers, by every call
+    ...(use ? { cutOff: () => ground.slam(name) } : {}),
     // the journal, while the container has its new length already
     mayLeave: /\.luks\.growing$/,
   };
