@@ -80,6 +80,11 @@ export class Ground {
     await this.call({ verb: 'lock', name });
   }
 
+  /** Writes the damaged copy of a header anew. */
+  async repair(name: string): Promise<void> {
+    await this.call({ verb: 'header-repair', name });
+  }
+
   /** As the watch or an admin does with a volume whose block plane hangs. */
   async slam(name: string): Promise<void> {
     await this.call({ verb: 'slam', name, deadlineMs: 1_000 });

@@ -12,6 +12,8 @@ export interface Operation {
   prepare(): Promise<void>;
   /** The operation itself; made again after a failure. */
   act(): Promise<void>;
+  /** The volume whose header it changes. */
+  readonly header?: string;
   /** What is done about a block plane that hangs, before anything is proven. */
   cutOff?(): Promise<void>;
   /** What has to hold after it succeeded. */
@@ -128,6 +130,7 @@ const keys = (ground: Ground): Operation[] => {
   return [
     {
       name: 'add-key',
+      header: 'v',
       prepare: async () => {
         await locked();
         await remove().catch(noCode);
@@ -140,6 +143,7 @@ const keys = (ground: Ground): Operation[] => {
     },
     {
       name: 'change-key',
+      header: 'v',
       prepare: async () => {
         await locked();
         await ground.call({ verb: 'keys-add', ...key('keyFile'), kind: 'passphrase' }, bytes(phrases[0] ?? ''));
@@ -155,6 +159,7 @@ const keys = (ground: Ground): Operation[] => {
     },
     {
       name: 'remove-key',
+      header: 'v',
       prepare: async () => {
         await locked();
         await add();
@@ -170,6 +175,7 @@ const keys = (ground: Ground): Operation[] => {
     },
     {
       name: 'rotate',
+      header: 'v',
       prepare: locked,
       act: async () => {
         await ground.call({ verb: 'keys-rotate', name: 'v' });
@@ -185,6 +191,7 @@ const reencrypting = (ground: Ground): Operation => {
   const status = async () => (await ground.call({ verb: 'reencrypt-status', name: 'rewritten' })).result;
   return {
     name: 'reencrypt',
+    header: 'rewritten',
     prepare: async () => {
       if ((await ground.state('rewritten')) === 'absent') await makeVolume(ground, 'rewritten');
       else await ground.lock('rewritten');
@@ -217,6 +224,7 @@ const headers = (ground: Ground): Operation[] => [
   },
   {
     name: 'header-restore',
+    header: 'v',
     prepare: async () => {
       await ground.lock('v');
       await ground.call({ verb: 'header-backup', name: 'v' });
