@@ -1,6 +1,6 @@
 /**
  * `npm run faults [-- --only NAME,… --every N --json]`: every fault of every operation (docs/testing.md), or each N-th of them. What is not
- * as documented goes to stderr as it is found; the last line of stdout is the count, or with --json one object with the figures.
+ * as documented goes to stderr as it is found, and how far it is; the last line of stdout is the count, or with --json one object with the figures.
  */
 import { parseArgs } from 'node:util';
 import { runFaults, summary } from './run.ts';
@@ -9,6 +9,7 @@ const { values } = parseArgs({
   options: { json: { type: 'boolean' }, only: { type: 'string' }, every: { type: 'string', default: '1' } },
 });
 const every = Number(values.every);
+let tried = 0;
 const figures = await runFaults({
   engine: 'userspace',
   only: values.only?.split(','),
@@ -18,6 +19,8 @@ const figures = await runFaults({
     return chosen;
   },
   tell: (outcome) => {
+    tried += 1;
+    if (tried % 50 === 0) process.stderr.write(`${tried} tried\n`);
     if (outcome.wrong.length > 0) process.stderr.write(`${JSON.stringify(outcome)}\n`);
   },
 });
