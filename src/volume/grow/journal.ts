@@ -1,8 +1,9 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { removeFile, syncDirectory } from '../directories.ts';
+import { withUndo } from '../undo.ts';
 
 const schema = Type.Object({
   layout: Type.Literal(1),
@@ -17,16 +18,19 @@ export type GrowJournal = Static<typeof schema>;
 
 const half = (file: string): string => `${file}.new`;
 
-/** Durable on return: whole, or what was there before. */
+/** Durable on return: whole. After a failure it is whole or what was there before, and no half of it is left. */
 export const writeJournal = async (file: string, journal: Omit<GrowJournal, 'layout'>): Promise<void> => {
-  const handle = await open(half(file), 'w', 0o600);
-  try {
-    await handle.writeFile(`${JSON.stringify({ layout: 1, ...journal })}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(half(file), file);
+  await withUndo(async (undo) => {
+    undo.push(half(file), () => rm(half(file), { force: true }));
+    const handle = await open(half(file), 'w', 0o600);
+    try {
+      await handle.writeFile(`${JSON.stringify({ layout: 1, ...journal })}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(half(file), file);
+  });
   await syncDirectory(path.dirname(file));
 };
 
