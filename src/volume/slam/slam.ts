@@ -13,8 +13,9 @@ import { readMounts } from '../mountinfo.ts';
 import { tryUnmount } from '../try-unmount.ts';
 import { endHolders, tellSpared } from './end-holders.ts';
 import { sparedProcesses } from './spared.ts';
+import { stalls } from './stalls.ts';
 
-/** After SIGKILL, and again after the abort of a block plane: what does not end by then hangs in the kernel. */
+/** After SIGKILL, again after the abort of a block plane, and of a request: what does not end by then hangs in the kernel. */
 const lastPatienceMs = 5_000;
 const unmountTimeoutMs = 30_000;
 const flushTimeoutMs = 20_000;
@@ -57,25 +58,34 @@ const force = async (
   const gone = (await end('SIGTERM', deadlineMs)) || (await end('SIGKILL', lastPatienceMs));
   reached(context, 'slam-ended');
   // 2 a block plane that hangs: whoever waits for it waits in the kernel, where no signal reaches them
-  const hangs = look.attachments.some(
-    ({ device, engine, died }) => device === null && (engine === 'userspace' || died),
-  );
-  if (hangs && look.container !== undefined) {
-    for (const engine of Object.values(context.engines)) {
-      for (const target of await engine.abort(look.container)) {
-        done({ act: 'abort', target, pid: null, command: null, unit: null });
-      }
-    }
+  if (await hangs(look, devices)) {
+    await abort(context, look, done);
     if (!gone) await end('SIGKILL', lastPatienceMs);
   } else {
     // what this says is said again by the flush of the lock
     await flushFilesystem(look.paths.mountPoint, flushTimeoutMs).catch(() => {});
+    // a request that came to hang only now
+    if (await hangs(look, devices)) await abort(context, look, done);
   }
   reached(context, 'slam-aborted');
   await tellSpared(devices, spared, done);
   // 3 unmount, lazily where it must be
   await unmountAll(context, look, new Set(devices), done);
   reached(context, 'slam-unmounted');
+};
+
+/** A plane that answers for its status may keep a single request all the same, and with it the loop device. */
+const hangs = async ({ attachments }: Look, devices: readonly string[]): Promise<boolean> =>
+  attachments.some(({ device, engine, died }) => device === null && (engine === 'userspace' || died)) ||
+  (attachments.some(({ engine }) => engine === 'userspace') && (await stalls(devices, lastPatienceMs)));
+
+const abort = async (context: VolumeContext, { container }: Look, done: Done): Promise<void> => {
+  if (container === undefined) return;
+  for (const engine of Object.values(context.engines)) {
+    for (const target of await engine.abort(container)) {
+      done({ act: 'abort', target, pid: null, command: null, unit: null });
+    }
+  }
 };
 
 const unmountAll = async (
