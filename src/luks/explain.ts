@@ -22,19 +22,24 @@ const wrap = (
 const storageTexts =
   /wipe error|Cannot wipe|Failed to import token|Failed to acquire (?:read|write) lock|Device .* is not (?:accessible|a valid LUKS device)/;
 
-const silent = (stderr: string): boolean =>
-  stderr
-    .split('\n')
-    .every((line) => line === '' || line.startsWith('Command failed with code') || /usable token/.test(line));
+/** What it says where it cannot read a header again just before it writes it, and where somebody else has written that header meanwhile. */
+const changedText = /Detected attempt for concurrent LUKS2 metadata update/;
+const changedHint = `${storageHints['io-error']}; if it names none, another program changed the header meanwhile: try again`;
+
+/** What it says of a stdin without a key is no reason either: luksKillSlot says so whenever it needs none. */
+const noReason = /^$|^Command failed with code|usable token|^Nothing to read on input\.$/;
+
+const silent = (stderr: string): boolean => stderr.split('\n').every((line) => noReason.test(line));
 
 const fromStorage = (cause: ReelError, { file }: Subject): ReelError | undefined => {
   const { exitCode, stderr } = cause.details;
   if (exitCode === null || typeof stderr !== 'string') return undefined;
-  if (!storageTexts.test(stderr) && !(exitCode !== 5 && silent(stderr))) return undefined;
+  const changed = changedText.test(stderr);
+  if (!changed && !storageTexts.test(stderr) && !(exitCode !== 5 && silent(stderr))) return undefined;
   return new ReelError('io-error', {
     expected: `cryptsetup to read and write ${file}`,
     got: cause.parts.got,
-    hint: storageHints['io-error'],
+    hint: changed ? changedHint : storageHints['io-error'],
     cause,
     details: cause.details,
   });

@@ -76,7 +76,8 @@ const killSlot = async (cryptsetup: Cryptsetup, file: string, header: LuksDump, 
       hint: 'add a key first, or erase the container',
     });
   }
-  await cryptsetup.call(['luksKillSlot', file, String(slot)], { file, slot });
+  // The slot is there: where it is gone after a failure, that is what was asked for, and no reason.
+  await cryptsetup.call(['luksKillSlot', file, String(slot)], { file });
 };
 
 /** Removes the slot that `key` opens and returns it. Throws `wrong-key`, `last-keyslot`. */

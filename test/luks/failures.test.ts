@@ -29,9 +29,23 @@ test('each exit code becomes the error it stands for', async () => {
 });
 
 test('a header that cryptsetup cannot read, though it is whole, is a matter of the storage', async () => {
-  const said = `Device ${file} is not a valid LUKS device.`;
-  const luks = withFake('cryptsetup-exits', { FAKE_EXIT_CODE: '1', FAKE_TEXT: said });
-  await assert.rejects(luks.testKey(file, key), { code: 'io-error' });
+  const words = [
+    `Device ${file} is not a valid LUKS device.`,
+    'Detected attempt for concurrent LUKS2 metadata update. Aborting operation.',
+  ];
+  for (const said of words) {
+    const luks = withFake('cryptsetup-exits', { FAKE_EXIT_CODE: '1', FAKE_TEXT: said });
+    await assert.rejects(luks.testKey(file, key), { code: 'io-error' });
+  }
+});
+
+test('a failure without a reason, after the slot was removed, is a matter of the storage', async () => {
+  const next = Buffer.from('a phrase that will be gone');
+  const slot = await new Luks().addKey(file, key, next, fastPbkdf);
+  await assert.rejects(withFake('cryptsetup-exits', { FAKE_EXIT_CODE: '1' }).removeSlot(file, slot), {
+    code: 'io-error',
+  });
+  await assert.rejects(new Luks().removeSlot(file, slot), { code: 'no-keyslot' });
 });
 
 test('a kill by the kernel reads as no memory', async () => {
