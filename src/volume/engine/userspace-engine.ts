@@ -168,11 +168,13 @@ export class UserspaceEngine implements Engine {
     }
   }
 
-  async #explainGrow(container: ContainerFile, cause: unknown): Promise<ReelError> {
-    const { got } = toReelError(cause).parts;
+  async #explainGrow(container: ContainerFile, cause: unknown): Promise<unknown> {
+    const status = await this.#status(container);
+    // It answers and refused nothing: whoever told it failed, and may tell it again.
+    if (status !== undefined && status.refused?.grow === undefined) return cause;
     return new ReelError('volume-state', {
       expected: 'a block plane that takes the new size',
-      got: (await this.#status(container))?.refused?.grow ?? got,
+      got: status?.refused?.grow ?? toReelError(cause).parts.got,
       hint: 'lock the volume and open it again: it has the new size then',
       cause,
     });
