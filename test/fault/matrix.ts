@@ -113,6 +113,20 @@ const differences = (before: Census, after: Census, mayLeave: RegExp | undefined
   return wrong;
 };
 
+/**
+ * What is there after a failure. The watch asks the planes, too, and nobody waits for the end of its question: what hangs in the place of that
+ * one is killed some seconds later.
+ */
+const censusAfter = async (ground: Ground, call: SeenCall, before: Census): Promise<Census> => {
+  const deadline = Date.now() + 10_000;
+  let after = await ground.census();
+  while (looksAtPlane(call) && after.processes.length > before.processes.length && Date.now() < deadline) {
+    await sleep(50);
+    after = await ground.census();
+  }
+  return after;
+};
+
 /** Tries one fault. Throws where the ground cannot be used any more. */
 export const tryCase = async (ground: Ground, operation: Operation, { call, fault }: Case): Promise<Outcome | null> => {
   const { control } = ground;
@@ -130,7 +144,10 @@ export const tryCase = async (ground: Ground, operation: Operation, { call, faul
   if (error !== undefined) {
     if (!codesOf(fault, hit ?? call).includes(error.code)) wrong.push(`the code ${error.code}`);
     const undone = operation.mayLeave !== false && operation.thereAfter?.includes(hit?.step ?? '') !== true;
-    if (undone) wrong.push(...differences(before, await ground.census(), operation.mayLeave || undefined));
+    if (undone) {
+      const after = await censusAfter(ground, hit ?? call, before);
+      wrong.push(...differences(before, after, operation.mayLeave || undefined));
+    }
     if (hit === undefined) wrong.push('a failure without a fault');
     let again = await attempt(() => operation.act());
     // A header that was half written has one whole copy; docs/headers.md says who repairs the other one, and that nothing is changed before.
