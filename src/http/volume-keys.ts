@@ -34,19 +34,27 @@ const keyAdded = Type.Object({
   added: Type.Boolean({ description: 'false: the key had this slot already' }),
   removed: Type.Array(Type.Integer(), { description: 'slots that it replaced' }),
 });
+const keyChanged = Type.Object({
+  ...keyAdded.properties,
+  removed: Type.Array(Type.Integer(), {
+    description: 'the slot of the old passphrase; empty: it opened nothing, and no slot was removed',
+  }),
+  left: Type.Array(Type.Integer(), { description: 'all slots of the container now' }),
+});
 const keyRemoved = Type.Object({
   slot: nullable(Type.Integer({ description: 'null: there was none of this number' })),
   keyFileRemoved: Type.Boolean({ description: 'the key file opened nothing any more and was destroyed' }),
 });
 export type KeyListView = Static<typeof keyList>;
 export type KeyAddedView = Static<typeof keyAdded>;
+export type KeyChangedView = Static<typeof keyChanged>;
 export type KeyRemovedView = Static<typeof keyRemoved>;
 
 /** What the routes need of the keys. Secrets stay the caller's: they are zeroed after the call. Without `current` the key file unlocks. */
 export interface VolumeKeysPart {
   list(name: string): Promise<{ readonly keys: readonly KeyListView['keys'][number][] } & Omit<KeyListView, 'keys'>>;
   add(name: string, key: Buffer | 'keyFile', current?: Buffer): Promise<Frozen<KeyAddedView>>;
-  change(name: string, old: Buffer, fresh: Buffer): Promise<Frozen<KeyAddedView>>;
+  change(name: string, old: Buffer, fresh: Buffer): Promise<Frozen<KeyChangedView>>;
   remove(name: string, target: number | Buffer, current?: Buffer): Promise<KeyRemovedView>;
   rotate(name: string): Promise<Frozen<KeyAddedView>>;
   /** The answer is the route's, which zeroes it. */
@@ -108,18 +116,20 @@ export const volumeKeyRoutes: FastifyPluginAsyncTypebox<{ keys: VolumeKeysPart }
     {
       schema: {
         summary: 'A new passphrase in the place of another',
-        description: 'The body is the old passphrase (`current` bytes) and behind it the new one.',
+        description:
+          'The body is the old passphrase (`current` bytes) and behind it the new one. Repeated after an answer that was lost it succeeds, with `removed` empty; so does a mistyped old passphrase where the new one is a key already: look at `removed` before you call it revoked.',
         tags,
         consumes,
         params,
         querystring: Type.Object({ current: Type.Integer({ minimum: 1 }) }, strict),
-        response: { 200: keyAdded, ...errorAnswers },
+        response: { 200: keyChanged, ...errorAnswers },
       },
     },
     async (request) => {
       const { current, rest } = splitSecrets(secretOf(request), request.query.current);
       const [old, fresh] = [needed(current, 'the old passphrase'), needed(rest, 'a new passphrase')];
-      return thawed(await keys.change(request.params.name, old, fresh));
+      const changed = await keys.change(request.params.name, old, fresh);
+      return { ...thawed(changed), left: [...changed.left] };
     },
   );
 

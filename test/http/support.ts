@@ -184,7 +184,7 @@ export const standIn = async (
     },
     change: async (name, old, fresh) => {
       note('key change', name, old.toString('latin1'), fresh);
-      return { slot: 2, added: true, removed: [1] };
+      return { slot: 2, added: true, removed: [1], left: [2] };
     },
     remove: async (name, target, current) => {
       note('key remove', name, typeof target === 'number' ? target : target.toString('latin1'), current);

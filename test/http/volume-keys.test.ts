@@ -33,7 +33,9 @@ test('add: the first bytes are the key that opens now, the rest is the new one, 
 });
 
 test('change, remove, rotate, list', async () => {
-  assert.deepEqual((await post('/change?current=3', 'oldfresh')).json().removed, [1]);
+  assert.deepEqual((await post('/change?current=3', 'oldfresh')).json(), {
+    ...{ slot: 2, added: true, removed: [1], left: [2] },
+  });
   assert.deepEqual(seen.calls, [{ call: 'key change', name: 'main', options: 'old', secret: 'fresh' }]);
   await post('/remove?slot=1&current=5', 'stays');
   assert.deepEqual(seen.calls, [{ call: 'key remove', name: 'main', options: 1, secret: 'stays' }]);

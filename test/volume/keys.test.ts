@@ -36,7 +36,7 @@ await describeEngines('keys', (engine) => {
       const change = { verb: 'keys-change', name } as const;
       const [old] = await volume.backups();
       const { result: changed } = await helper.client.call(change, bytes('first'), bytes('third'));
-      assert.deepEqual(changed, { slot: 2, added: true, removed: [0] });
+      assert.deepEqual(changed, { slot: 2, added: true, removed: [0], left: [1, 2] });
       assert.deepEqual(await volume.kinds(helper), [`1 ${shown}`, `2 ${shown}`]);
       assert.equal(await volume.slotOf('first'), undefined);
       const [fresh] = await volume.backups();
@@ -44,7 +44,7 @@ await describeEngines('keys', (engine) => {
       assert.equal(await volume.slotOf('first', fresh), undefined, 'a backup opens with a passphrase that was changed');
       await volume.proveSettled();
       assert.deepEqual((await helper.client.call(change, bytes('first'), bytes('third'))).result, {
-        ...{ slot: 2, added: false, removed: [] },
+        ...{ slot: 2, added: false, removed: [], left: [1, 2] },
       });
       await assert.rejects(helper.client.call(change, bytes('x'), bytes('y')), { code: 'wrong-key' });
 

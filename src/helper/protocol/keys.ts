@@ -88,6 +88,11 @@ export interface KeyAdded {
   readonly removed: readonly number[];
 }
 
+export interface KeyChanged extends KeyAdded {
+  /** All slots of the container now: with an empty `removed`, each of them still opens with the key that it had. */
+  readonly left: readonly number[];
+}
+
 export interface KeyRemoved {
   /** Null when there was none of this number. */
   readonly slot: number | null;
@@ -98,7 +103,7 @@ export interface KeyRemoved {
 export interface KeysResults {
   readonly 'keys-list': KeyList;
   readonly 'keys-add': KeyAdded;
-  readonly 'keys-change': KeyAdded;
+  readonly 'keys-change': KeyChanged;
   readonly 'keys-remove': KeyRemoved;
   readonly 'keys-rotate': KeyAdded;
 }

@@ -1,5 +1,5 @@
 import { ReelError } from '../../errors.ts';
-import type { KeyAdded } from '../../helper/protocol/keys.ts';
+import type { KeyChanged } from '../../helper/protocol/keys.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { reached, type VolumeContext } from '../context.ts';
 import { backUpHeader, renewHeaderBackup } from '../headers/backup.ts';
@@ -9,14 +9,15 @@ import { addSlot, dropSlot } from './slot.ts';
 
 /**
  * The procedure "Change a passphrase" of docs/keys.md: the new one has a slot of its own before the old one loses its. Idempotent: with the
- * old passphrase gone already, the new one must open. The secrets are the caller's.
+ * old passphrase gone already, the new one must open. That it opens nothing now does not say that it ever did (it may be mistyped): so the
+ * answer has the slots that are left. The secrets are the caller's.
  */
 export const changeKey = async (
   context: VolumeContext,
   request: Requests['keys-change'],
   old: Buffer,
   fresh: Buffer,
-): Promise<KeyAdded> => {
+): Promise<KeyChanged> => {
   if (old.equals(fresh)) {
     throw new ReelError('invalid-argument', { expected: 'a new passphrase that differs', got: 'the same one' });
   }
@@ -44,5 +45,6 @@ export const changeKey = async (
   // 6 backup
   await renewHeaderBackup(context, container);
   reached(context, 'key-backup');
-  return { slot, added: known === undefined, removed };
+  const { keyslots } = await context.luks.dump(container.path);
+  return { slot, added: known === undefined, removed, left: keyslots.map((keyslot) => keyslot.slot) };
 };

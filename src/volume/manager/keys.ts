@@ -1,4 +1,4 @@
-import type { KeyAdded, KeyList, KeyRemoved } from '../../helper/protocol/keys.ts';
+import type { KeyAdded, KeyChanged, KeyList, KeyRemoved } from '../../helper/protocol/keys.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { makeRecoveryKey } from '../../luks/recovery-key.ts';
 import type { KeyKind } from '../keys/kinds.ts';
@@ -71,7 +71,7 @@ export class VolumeKeys {
   }
 
   /** A new passphrase in the place of `old`. Idempotent. */
-  change(name: string, old: Buffer, fresh: Buffer): Promise<KeyAdded> {
+  change(name: string, old: Buffer, fresh: Buffer): Promise<KeyChanged> {
     return this.#manager.exclusive(name, async (turn) => {
       const { result } = await turn.helper.call({ verb: 'keys-change', ...whole(turn) }, old, fresh);
       await this.#remember(turn, { kinds: { [result.slot]: 'passphrase' }, gone: result.removed });
