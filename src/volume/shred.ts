@@ -14,8 +14,9 @@ export const shred = async (file: string): Promise<number> => {
   const used: [number, number][] = [];
   try {
     const piece = 64 * 1024;
+    const memory = Buffer.allocUnsafeSlow(Math.min(piece, size));
     for (let at = 0; at < size; at += piece) {
-      const bytes = Buffer.alloc(Math.min(piece, size - at));
+      const bytes = memory.subarray(0, Math.min(piece, size - at));
       await handle.read(bytes, 0, bytes.length, at);
       if (bytes.some((byte) => byte !== 0)) used.push([at, at + bytes.length]);
     }

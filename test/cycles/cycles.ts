@@ -128,6 +128,12 @@ export const runCycles = async ({ count, warmAt, signal, say }: CyclesParams): P
   }
 };
 
+/**
+ * Bytes that the helper may have more than before: the code of its verbs, and what it works with. V8 and glibc, where nobody limits what they
+ * keep, take this much after a few cycles already.
+ */
+const helperGrowth = 48 * 1024 ** 2;
+
 /** What is not as it was before; empty when nothing is left behind. Descriptors are compared with those of the warm service. */
 export const leftBehind = ({ before, warm, after }: CyclesReport): string[] => {
   const nothing = ['loops', 'mappings', 'mounts', 'blockPlanes'] as const;
@@ -136,6 +142,9 @@ export const leftBehind = ({ before, warm, after }: CyclesReport): string[] => {
   if (after.files !== warm.files) left.push(`${after.files - warm.files} files`);
   for (const what of ['daemonFds', 'helperFds'] as const)
     if (after[what] > warm[what]) left.push(`${what}: ${after[what]}, ${warm[what]} when warm, ${before[what]} before`);
+  const grown = after.helperRss - before.helperRss;
+  if (grown > helperGrowth)
+    left.push(`${grown} bytes more in the helper's memory than before, at most ${helperGrowth} are expected`);
   return left;
 };
 

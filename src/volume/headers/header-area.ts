@@ -1,5 +1,5 @@
 /** The stretch of a container that holds header and key material: read whole, written whole, compared by its digest. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { ReelError } from '../../errors.ts';
 
@@ -15,19 +15,31 @@ const opened = async <T>(file: string, flags: string, work: (handle: FileHandle)
   }
 };
 
+/**
+ * One buffer for all pieces of an area. New ones would wait for the garbage collector by the dozen, and their memory stays with the
+ * allocator: the process would remain as large as it once was.
+ */
+const pieceOf = (start: number, end: number): Buffer => Buffer.allocUnsafeSlow(Math.min(piece, end - start));
+
+/** `take` gets the same memory each time, and is done with it when it resolves. Nothing of the area stays in memory. */
 const eachPiece = async (
   handle: FileHandle,
   start: number,
   end: number,
   take: (bytes: Buffer, at: number) => Promise<unknown> | unknown,
 ): Promise<void> => {
-  for (let at = start; at < end; at += piece) {
-    const bytes = Buffer.alloc(Math.min(piece, end - at));
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, at);
-    if (bytesRead !== bytes.length) {
-      throw new ReelError('io-error', { expected: `${bytes.length} bytes at ${at}`, got: `${bytesRead}` });
+  const memory = pieceOf(start, end);
+  try {
+    for (let at = start; at < end; at += piece) {
+      const bytes = memory.subarray(0, Math.min(piece, end - at));
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, at);
+      if (bytesRead !== bytes.length) {
+        throw new ReelError('io-error', { expected: `${bytes.length} bytes at ${at}`, got: `${bytesRead}` });
+      }
+      await take(bytes, at);
     }
-    await take(bytes, at);
+  } finally {
+    memory.fill(0);
   }
 };
 
@@ -70,8 +82,9 @@ export const putArea = (from: string, to: string, start: number, end: number): P
 export const overwriteArea = (file: string, start: number, end: number): Promise<void> =>
   opened(file, 'r+', async (handle) => {
     const written = createHash('sha256');
+    const memory = pieceOf(start, end);
     for (let at = start; at < end; at += piece) {
-      const bytes = randomBytes(Math.min(piece, end - at));
+      const bytes = randomFillSync(memory.subarray(0, Math.min(piece, end - at)));
       await handle.write(bytes, 0, bytes.length, at);
       written.update(bytes);
     }
