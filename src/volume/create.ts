@@ -156,7 +156,7 @@ const makeIn = (context: VolumeContext, { request, paths, target, uuid }: Making
       reached(context, 'mounted');
       // 8 identity
       await writeIdentity(paths.mountPoint, { layout: 1, uuid: container.uuid, name }, context.service);
-      await giveRoot(paths.mountPoint, request);
+      await giveRoot(paths.mountPoint, request, context.service);
       await flushFilesystem(paths.mountPoint);
       reached(context, 'identity');
       // 9 guard and header backup

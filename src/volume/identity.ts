@@ -4,6 +4,7 @@ import path from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { ReelError, throwStorageFailure } from '../errors.ts';
+import { run } from '../exec/run.ts';
 import { syncDirectory } from './directories.ts';
 
 /** `.reelvault/volume.json`: what a mounted volume says of itself. */
@@ -37,13 +38,20 @@ export const writeIdentity = async (root: string, identity: Identity, owner: Own
   await syncDirectory(root);
 };
 
-/** Who may use the root of a new volume beside the service: a streaming server that is to write there. Root keeps what is not said. */
+/**
+ * Who may use the root of a new volume beside the service: a streaming server that is to write there. Root keeps what is not said. Where the
+ * mode keeps others out, the service alone is let through to its own directories, by an entry in the ACL: it lists nothing and makes nothing.
+ */
 export const giveRoot = async (
   root: string,
   { owner, group, mode }: { owner?: number | undefined; group?: number | undefined; mode?: number | undefined },
+  service: Owner,
 ): Promise<void> => {
   if (owner !== undefined || group !== undefined) await chown(root, owner ?? 0, group ?? 0);
-  if (mode !== undefined) await chmod(root, mode);
+  if (mode === undefined) return;
+  await chmod(root, mode);
+  if ((mode & constants.S_IXOTH) !== 0) return;
+  await run('setfacl', ['-m', `u:${service.uid}:--x`, root], { timeoutMs: 10_000 });
 };
 
 const wrong = (expected: string, got: string, cause?: unknown): ReelError =>

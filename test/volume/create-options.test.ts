@@ -1,5 +1,6 @@
 /** What `create` can be told: filesystem, label, owner, sparse, sectors, cipher, dm-crypt's switches; and what is refused, for which engine. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
@@ -7,7 +8,15 @@ import type { ReelError } from '../../src/errors.ts';
 import { run } from '../../src/exec/run.ts';
 import type { Requests } from '../../src/helper/protocol.ts';
 import { Luks } from '../../src/luks/luks.ts';
-import { createRequest, describeEngines, type Helper, nothingLeft, openRequest, Place } from '../helper/harness.ts';
+import {
+  createRequest,
+  describeEngines,
+  type Helper,
+  nothingLeft,
+  openRequest,
+  Place,
+  service,
+} from '../helper/harness.ts';
 
 const MiB = 1024 * 1024;
 /** mkfs.xfs makes none below 300 MiB. */
@@ -55,6 +64,29 @@ await describeEngines('create options', (engine) => {
       const again = await helper.client.call(openRequest(engine, { name }));
       assert.equal(await readFile(`/proc/self/fd/${again.fd}/dvr/x`, 'utf8'), name);
       closeSync(again.fd);
+      await lock(name);
+    }
+  });
+
+  test('where the mode keeps others out, the service passes the root to its own directories, and nobody gets more', async () => {
+    const can = ({ uid, gid }: typeof service, fd: number, ...command: string[]): boolean =>
+      spawnSync('setpriv', ['--reuid', `${uid}`, '--regid', `${gid}`, '--clear-groups', ...command], {
+        cwd: `/proc/self/fd/${fd}`,
+      }).status === 0;
+    const member = { uid: 4711, gid: 44 };
+    for (const [name, mode, more] of [
+      ['closed', 0o700, {}] as const,
+      ['shared', 0o2770, {}] as const,
+      ['closed-x', 0o700, xfs] as const,
+    ]) {
+      const { fd } = await create(name, { ...more, owner: 33, group: 44, mode });
+      assert.ok(can(service, fd, 'touch', '.reelvault/open'), `${name}: the service cannot record`);
+      assert.ok(!can(service, fd, 'ls', '.'), `${name}: the service lists the root`);
+      assert.ok(!can(service, fd, 'touch', 'file'), `${name}: the service writes into the root`);
+      assert.ok(!can({ uid: 4711, gid: 4711 }, fd, 'stat', 'dvr'), `${name}: others get through`);
+      assert.equal(can(member, fd, 'touch', 'file'), mode === 0o2770, name);
+      assert.equal(can(member, fd, 'stat', 'dvr'), mode === 0o2770, name);
+      closeSync(fd);
       await lock(name);
     }
   });
