@@ -140,6 +140,8 @@ export const tryCase = async (ground: Ground, operation: Operation, { call, faul
   await limits;
   control.off();
   const { hit } = control.read();
+  // The question of the watch, which may have been hit in place of the operation's, would hang for half a minute and keep its pipes.
+  if (fault === 'hangs' && hit !== undefined && looksAtPlane(hit)) process.kill(ground.helper.pid, 'SIGUSR2');
   const wrong: string[] = [];
   if (error !== undefined) {
     if (!codesOf(fault, hit ?? call).includes(error.code)) wrong.push(`the code ${error.code}`);
