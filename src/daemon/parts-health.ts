@@ -35,16 +35,23 @@ const volumesHealth = (volumes: VolumeManager): PartHealth => {
   return { up: views.every((view) => view.state !== 'failed'), details: states };
 };
 
-/** Up while every open volume is in use: one that the recorder could not take into use refuses every publisher. */
+/** Up while every open volume is in use: one that the recorder could not take into use refuses every publisher, for the reason that is told. */
 export const recorderHealth = async (
   recorder: Pick<Recorder, 'list' | 'attached' | 'backend'>,
-  volumes: readonly Pick<VolumeView, 'name' | 'state'>[],
+  volumes: readonly Pick<VolumeView, 'name' | 'state' | 'conditions'>[],
 ): Promise<PartHealth> => {
   const recording = (await recorder.list()).filter((stream) => stream.recording).map((stream) => stream.name);
   const inUse = new Set(recorder.attached);
-  const notInUse = volumes.filter(({ name, state }) => state === 'open' && !inUse.has(name)).map(({ name }) => name);
+  const unused = volumes.filter(({ name, state }) => state === 'open' && !inUse.has(name));
+  const notInUse = unused.map(({ name }) => name);
+  const told = unused.flatMap(({ name, conditions }) =>
+    conditions
+      .filter(({ kind }) => kind === 'unusable')
+      .map(({ message, nextStep }) => [name, `${message}: ${nextStep}`]),
+  );
+  const reasons = told.length === 0 ? {} : { reasons: Object.fromEntries(told) };
   const details = { backend: recorder.backend, recording };
-  return notInUse.length === 0 ? { up: true, details } : { up: false, details: { ...details, notInUse } };
+  return notInUse.length === 0 ? { up: true, details } : { up: false, details: { ...details, notInUse, ...reasons } };
 };
 
 export const partsHealth =

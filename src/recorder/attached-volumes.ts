@@ -4,8 +4,9 @@ import { VolumeArchive } from '../archive/archive.ts';
 import { type RecoveredReel, recoverVolume } from '../archive/recovery.ts';
 import { hourPath, hourUs } from '../archive/reel.ts';
 import type { VolumeFiles } from '../archive/volume-files.ts';
-import { ReelError } from '../errors.ts';
+import { ReelError, toReelError } from '../errors.ts';
 import type { NativeWriter } from '../native.ts';
+import { unusableVolume } from './refusals.ts';
 
 /** An open volume; its jail stays the volume manager's. */
 export interface AttachedVolume {
@@ -34,6 +35,8 @@ export class AttachedVolumes {
   readonly #writer: NativeWriter;
   readonly #log: Logger;
   readonly #volumes = new Map<string, Attached>();
+  /** Open volumes that could not be taken into use, and why. */
+  readonly #refused = new Map<string, ReelError>();
 
   constructor(params: { writer: NativeWriter; log: Logger }) {
     this.#writer = params.writer;
@@ -49,9 +52,21 @@ export class AttachedVolumes {
     return [...this.#volumes].filter(([, { writerId }]) => writerId !== undefined).map(([name]) => name);
   }
 
-  /** As `Recorder.attachVolume`. */
-  async attach({ name, uuid, jail, readOnly = false }: AttachedVolume): Promise<RecoveredReel[]> {
-    if (this.#volumes.has(name)) return [];
+  /** As `Recorder.attachVolume`. Why it failed is the answer to all who ask for the volume, until it is let go. */
+  async attach(volume: AttachedVolume): Promise<RecoveredReel[]> {
+    if (this.#volumes.has(volume.name)) return [];
+    try {
+      const recovered = await this.#attach(volume);
+      this.#refused.delete(volume.name);
+      return recovered;
+    } catch (thrown) {
+      const error = unusableVolume(volume.name, toReelError(thrown));
+      this.#refused.set(volume.name, error);
+      throw error;
+    }
+  }
+
+  async #attach({ name, uuid, jail, readOnly = false }: AttachedVolume): Promise<RecoveredReel[]> {
     // A recovery writes. Without one the archive shows what the indexes say, which never name bytes that were not durable before.
     const { recovered, failed } = readOnly ? { recovered: [], failed: [] } : await recoverVolume(jail);
     const writerId = readOnly ? undefined : this.#writer.addVolume(jail.fd, uuidBytes(uuid));
@@ -71,9 +86,11 @@ export class AttachedVolumes {
     return recovered;
   }
 
-  /** `volume-state` for a volume that is not attached. */
+  /** `volume-state` for a volume that is not attached; for one that is open and could not be, with the reason. */
   get(name: string): Attached {
     const attached = this.#volumes.get(name);
+    const refused = this.#refused.get(name);
+    if (refused !== undefined) throw refused;
     if (attached === undefined)
       throw new ReelError('volume-state', {
         expected: `the volume ${name} open`,
@@ -109,6 +126,7 @@ export class AttachedVolumes {
 
   /** Runs `endRecordings`, then lets go of the volume. Once for all who ask at the same time; nothing for a volume that is not attached. */
   async letGo(name: string, endRecordings: () => Promise<void>): Promise<void> {
+    this.#refused.delete(name);
     const attached = this.#volumes.get(name);
     if (attached === undefined) return;
     attached.drained ??= this.#drain(name, attached, endRecordings);

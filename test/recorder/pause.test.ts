@@ -1,9 +1,14 @@
 /** A volume that takes no recordings for a while: what came in is durable, publishers are told why, reading goes on. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, openSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { explained } from '../../src/datapath/failure.ts';
+import { Jail } from '../../src/datapath/jail.ts';
 import { ReelError } from '../../src/errors.ts';
 import { clip } from '../ingest/clip.ts';
-import { Host } from '../ingest/host.ts';
+import { Host, uuid } from '../ingest/host.ts';
 
 let host: Host;
 before(async () => {
@@ -59,4 +64,32 @@ test('a volume that was lost says so to publishers until it is there again', asy
   assert.match(refused.body, /volume-paused.*block-plane-died/);
   await host.attach();
   assert.equal((await publish('three', bytes)).status, 200);
+});
+
+test('an open volume that cannot be taken into use says why, to publishers and viewers, until it is let go', async () => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'reelvault-closed-'));
+  const jail = new Jail({ fd: openSync(directory, 'r'), label: 'volume closed' });
+  const refusing = Object.assign(Object.create(jail) as Jail, {
+    // root is refused nothing: the answer of the kernel to the service's account stands in
+    readdir: (name: string) =>
+      explained('volume closed', 'list', name, () => {
+        throw Object.assign(new Error('permission denied'), { code: 'EACCES' });
+      }),
+  });
+  try {
+    await host.recorder.put('cam', { volume: 'closed' });
+    const attached = host.recorder.attachVolume({ name: 'closed', uuid, jail: refusing });
+    await assert.rejects(attached, { code: 'volume-state', message: /EACCES.*setfacl/ });
+    assert.ok(!host.recorder.attached.includes('closed'));
+    const { bytes } = await clip(4);
+    const refused = await publish('cam', bytes);
+    assert.equal(refused.status, 409);
+    assert.match(refused.body, /permission denied.*\.reelvault\/open.*EACCES/);
+    assert.throws(() => host.recorder.archive('cam'), { code: 'volume-state', message: /permission denied/ });
+    await host.recorder.detachVolume('closed', { drain: false });
+    assert.match((await publish('cam', bytes)).body, /open the volume first/);
+  } finally {
+    await jail.close();
+    rmSync(directory, { recursive: true });
+  }
 });

@@ -104,6 +104,32 @@ await describeEngines('volume manager', (engine) => {
     await second.close();
   });
 
+  test('a part that cannot use the volume: why is seen at the volume and told to all parts, until it can', async () => {
+    const told: string[] = [];
+    const closed = [new ReelError('io-error', { expected: 'a way in', got: 'EACCES', hint: 'open the door' })];
+    const manager = await start({
+      onOpen: async () => {
+        for (const error of closed) throw error;
+      },
+      onPause: async (_, reason) => void told.push(reason === undefined ? 'goes on' : reason.message),
+    });
+    const [condition] = (await manager.open('v')).conditions;
+    assert.equal(condition?.kind, 'unusable');
+    assert.match(`${condition?.message} / ${condition?.nextStep}`, /cannot use v: a way in: EACCES \/ open the door/);
+    assert.match(told.join(), /EACCES/);
+    // A look of the watch does not take it away.
+    while (manager.watched('v') === undefined) await sleep(5);
+    assert.deepEqual(
+      manager.get('v').conditions.map(({ kind }) => kind),
+      ['unusable'],
+    );
+    await manager.lock('v');
+    closed.pop();
+    assert.deepEqual((await manager.open('v')).conditions, []);
+    await manager.lock('v');
+    await manager.close();
+  });
+
   test('a lock asks the recorder first; without drain it refuses and the volume stays open', async () => {
     const calls: string[] = [];
     const busy = new ReelError('volume-busy', {

@@ -106,7 +106,7 @@ export const lossOf = (of: Expected, report: VolumeReport, facts: VolumeFacts): 
   return containerProblem(of, facts);
 };
 
-type Found = Omit<Condition, 'since'>;
+export type Found = Omit<Condition, 'since'>;
 
 /** A container whose blocks are not all there yet needs space from the host: at most what it lacks. */
 const hostSpace = ({ host, name }: VolumeFacts, paused: boolean, { reserve }: Limits): Found | undefined => {
@@ -142,6 +142,14 @@ const filesystemErrors = ({ mount, name }: VolumeFacts): Found | undefined => {
     pausesRecording: false,
   };
 };
+
+/** `error`: why a part of the service could not take the open volume into use. */
+export const unusable = (name: string, error: ReelError): Found => ({
+  kind: 'unusable',
+  message: `a part of the service cannot use ${name}: ${error.parts.expected}: ${error.parts.got}`,
+  nextStep: error.parts.hint ?? 'see the log of the service, then lock and open the volume',
+  pausesRecording: true,
+});
 
 /** What is wrong with a volume that stays open. `paused`: recording waits for space now. */
 export const conditionsOf = (facts: VolumeFacts, paused: boolean, limits: Limits): Found[] =>

@@ -39,27 +39,32 @@ export class Listeners {
     for (const hooks of this.#hooks) await hooks.beforeLock?.(name, options);
   }
 
-  opened(volume: ManagedVolume): Promise<void> {
+  /** The answer is why a part cannot use the volume; undefined where all of them can. */
+  opened(volume: ManagedVolume): Promise<ReelError | undefined> {
     const opened = openedOf(volume);
     return this.#each(opened.name, (hooks) => hooks.onOpen?.(opened));
   }
 
-  lost(name: string, error: ReelError): Promise<void> {
-    return this.#each(name, (hooks) => hooks.onLost?.(name, error));
+  async lost(name: string, error: ReelError): Promise<void> {
+    await this.#each(name, (hooks) => hooks.onLost?.(name, error));
   }
 
-  paused(name: string, reason: ReelError | undefined): Promise<void> {
-    return this.#each(name, (hooks) => hooks.onPause?.(name, reason));
+  async paused(name: string, reason: ReelError | undefined): Promise<void> {
+    await this.#each(name, (hooks) => hooks.onPause?.(name, reason));
   }
 
-  /** One listener that fails must not keep the others from hearing. */
-  async #each(volume: string, tell: (hooks: VolumeHooks) => Promise<void> | undefined): Promise<void> {
+  /** One listener that fails must not keep the others from hearing. The answer is what the first of them failed with. */
+  async #each(volume: string, tell: (hooks: VolumeHooks) => Promise<void> | undefined): Promise<ReelError | undefined> {
+    let first: ReelError | undefined;
     for (const hooks of this.#hooks) {
       try {
         await tell(hooks);
       } catch (thrown) {
-        this.#log.error({ volume, err: toReelError(thrown) }, 'a part could not follow a change of a volume');
+        const error = toReelError(thrown);
+        first ??= error;
+        this.#log.error({ volume, err: error }, 'a part could not follow a change of a volume');
       }
     }
+    return first;
   }
 }

@@ -194,7 +194,7 @@ export class VolumeManager {
       }
       throw thrown;
     }
-    if (volume.state === 'open') await this.#listeners.opened(volume);
+    if (volume.state === 'open') await this.#opened(volume);
     return volume.view();
   }
 
@@ -210,7 +210,7 @@ export class VolumeManager {
     const request = { verb: 'open', ...attachment(volume), key, readOnly } as const;
     const secrets = passphrase === undefined ? [] : [passphrase];
     await bringUp(volume, () => this.#followed(volume, () => this.#params.helper.call(request, ...secrets)));
-    await this.#listeners.opened(volume);
+    await this.#opened(volume);
     return volume.view();
   }
 
@@ -218,7 +218,7 @@ export class VolumeManager {
     const request = { verb: 'unlock', ...attachment(volume) } as const;
     const call = (): Promise<Reply<'unlock'>> => this.#followed(volume, () => this.#params.helper.call(request));
     const unlocked = await bringUp(volume, call, { shown: true });
-    await this.#listeners.opened(volume);
+    await this.#opened(volume);
     return unlocked;
   }
 
@@ -231,7 +231,7 @@ export class VolumeManager {
       } catch (error) {
         volume.become('open');
         // Those asked before the one that refused have let go already.
-        await this.#listeners.opened(volume);
+        await this.#opened(volume);
         throw error;
       }
     }
@@ -307,7 +307,7 @@ export class VolumeManager {
     await volume.release();
     volume.become('open', { report, fd });
     this.#params.log.info({ volume: name }, 'volume adopted');
-    await this.#listeners.opened(volume);
+    await this.#opened(volume);
   }
 
   async #watch(): Promise<void> {
@@ -326,6 +326,11 @@ export class VolumeManager {
         await this.#mutex.run(name, () => this.#watchman.follow(volume, facts));
       }
     }
+  }
+
+  /** Hands an open volume to the parts above. One that cannot use it is seen at the volume. */
+  async #opened(volume: ManagedVolume): Promise<void> {
+    await this.#watchman.opened(volume, await this.#listeners.opened(volume));
   }
 
   async #lose(volume: ManagedVolume, error: ReelError): Promise<void> {

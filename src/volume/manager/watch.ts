@@ -5,7 +5,7 @@ import type { HelperClient } from '../../helper/client.ts';
 import type { VolumeFacts } from '../watch/facts.ts';
 import { Conditions } from './conditions.ts';
 import type { VolumeEvent } from './hooks.ts';
-import { conditionsOf, containerProblem, type Expected, type Limits, lossOf } from './judge.ts';
+import { conditionsOf, containerProblem, type Expected, type Found, type Limits, lossOf, unusable } from './judge.ts';
 import type { ManagedVolume } from './managed-volume.ts';
 import { failureOf } from './next-step.ts';
 
@@ -88,6 +88,13 @@ export class VolumeWatch {
     if (state === 'absent' && facts.host?.file != null) await manager.reconcile(volume);
   }
 
+  /** The volume was handed to the parts above. `error`: why one of them cannot use it; that holds until it is handed to them again. */
+  async opened(volume: ManagedVolume, error: ReelError | undefined): Promise<void> {
+    const others = this.#conditionsOf(volume).list.filter(({ kind }) => kind !== 'unusable');
+    const found = error === undefined ? others : [unusable(volume.record.name, error), ...others];
+    await this.#become(volume, found, { anew: true });
+  }
+
   /** Of a volume that is no longer open. */
   forget(volume: ManagedVolume): void {
     this.#conditions.delete(volume);
@@ -95,11 +102,24 @@ export class VolumeWatch {
   }
 
   async #note(volume: ManagedVolume, facts: VolumeFacts): Promise<void> {
-    const { now, limits, manager } = this.#params;
-    const conditions = this.#conditions.get(volume) ?? new Conditions(now);
+    const conditions = this.#conditionsOf(volume);
+    const paused = conditions.has('host-space');
+    const lasting = conditions.list.filter(({ kind }) => kind === 'unusable');
+    await this.#become(volume, [...lasting, ...conditionsOf(facts, paused, this.#params.limits)]);
+  }
+
+  #conditionsOf(volume: ManagedVolume): Conditions {
+    const conditions = this.#conditions.get(volume) ?? new Conditions(this.#params.now);
     this.#conditions.set(volume, conditions);
+    return conditions;
+  }
+
+  /** Takes over what holds now, and tells. `anew`: nobody above has heard of a pause yet. */
+  async #become(volume: ManagedVolume, found: readonly Found[], { anew = false } = {}): Promise<void> {
+    const { manager } = this.#params;
+    const conditions = this.#conditionsOf(volume);
     const paused = conditions.list.some((condition) => condition.pausesRecording);
-    const changes = conditions.become(conditionsOf(facts, paused, limits));
+    const changes = conditions.become(found);
     volume.conditions = conditions.list;
     const { name } = volume.record;
     for (const { condition, active } of changes) {
@@ -107,12 +127,13 @@ export class VolumeWatch {
       manager.tell({ type: 'volume.condition', volume: name, active, ...told });
     }
     const cause = conditions.list.find((condition) => condition.pausesRecording);
-    if (paused === (cause !== undefined)) return;
-    manager.tell({
-      type: cause === undefined ? 'volume.resumed' : 'volume.paused',
-      volume: name,
-      reason: cause?.message,
-    });
+    if (paused !== (cause !== undefined)) {
+      manager.tell({
+        type: cause === undefined ? 'volume.resumed' : 'volume.paused',
+        volume: name,
+        reason: cause?.message,
+      });
+    } else if (!anew || cause === undefined) return;
     await manager.pause(volume, cause === undefined ? undefined : pauseError(name, cause.message, cause.nextStep));
   }
 }
