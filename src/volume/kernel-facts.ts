@@ -119,6 +119,26 @@ export const blockDeviceOf = (pid: number): string | undefined => {
   return undefined;
 };
 
+export interface AttachedFile {
+  readonly path: string;
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/** The file that a block plane has open: its container, under its name of now. Undefined where that is a device, or there is no such process. */
+export const fileOf = (pid: number): AttachedFile | undefined => {
+  for (const fd of names(`/proc/${pid}/fd`)) {
+    try {
+      const link = `/proc/${pid}/fd/${fd}`;
+      const found = statSync(link);
+      if (found.isFile()) return { path: readlinkSync(link), dev: found.dev, ino: found.ino };
+    } catch {
+      // closed meanwhile
+    }
+  }
+  return undefined;
+};
+
 /** The kernel has no device of this number any more. */
 export const isGone = (number: string): boolean => deviceName(number) === undefined;
 

@@ -27,9 +27,8 @@ export const lockVolume = async (context: VolumeContext, name: string, container
     throw await withNamespaces(error, numbers);
   });
   const after = await lookAt(context, name, { container });
-  // one whose device was taken away meanwhile is locked, too
-  if (after.report.state === 'locked' || (look.container.block === 'gone' && after.report.state === 'absent'))
-    return { ...after.report, flushError };
+  // one whose container was taken away meanwhile is locked, too
+  if (after.report.state === 'locked' || after.report.state === 'absent') return { ...after.report, flushError };
   throw new ReelError('volume-state', {
     expected: `nothing of ${name} left attached or mounted`,
     got: after.report.problem?.got ?? after.report.state,

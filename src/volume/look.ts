@@ -5,7 +5,7 @@ import type { VolumeReport } from '../helper/protocol/volume.ts';
 import { deviceBytes } from '../luks/container-size.ts';
 import type { VolumeContext } from './context.ts';
 import { unfinishedDestroy } from './destroy/journal.ts';
-import { goneContainer } from './device/gone.ts';
+import { goneContainer, movedContainer } from './device/gone.ts';
 import { exists } from './directories.ts';
 import type { Attachment, ContainerFile } from './engine/engine.ts';
 import { readJournal } from './grow/journal.ts';
@@ -20,7 +20,7 @@ import { roomOf } from './watch/room-looks.ts';
 /** Everything that can be known of a volume without a key. */
 export interface Look {
   readonly paths: VolumePaths;
-  /** Of a block device that is not there any more, while something of it is attached: what is left to be taken away. */
+  /** Of one that is not there any more, while something of it is attached: what is left to be taken away. */
   readonly container: ContainerFile | undefined;
   readonly attachments: readonly Attachment[];
   readonly mount: Mount | undefined;
@@ -105,6 +105,22 @@ const present = (device: string): Promise<boolean> =>
     },
   );
 
+const movedAway = ({ name, container }: VolumePaths, attached: ContainerFile, missing: boolean): ReelError => {
+  const deleted = / \(deleted\)$/.test(attached.path);
+  const known = attached.path !== container;
+  const now = deleted ? 'it was deleted' : `it is at ${attached.path} now`;
+  const aside = missing ? '' : ', after the other file was moved away';
+  return new ReelError('container-changed', {
+    expected: `the open container at ${container}`,
+    got: `${missing ? 'no file' : 'another file'}${known ? `: ${now}` : ''}`,
+    hint: deleted
+      ? `it exists only as long as the volume is attached: lock ${name} to give it up`
+      : known
+        ? `move it back${aside}, or lock ${name}`
+        : `put it back, or lock ${name}`,
+  });
+};
+
 /** Looks at kernel and disk; changes nothing. Throws only where the container's path itself is refused. */
 export const lookAt = async (context: VolumeContext, name: string, options: LookOptions = {}): Promise<Look> => {
   const paths = context.layout.paths(name, options.container);
@@ -122,7 +138,13 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
     return { paths, container: undefined, attachments: [], mount, report };
   }
   const unfinished = (await exists(paths.creating)) || (await exists(paths.creatingDevice));
-  if (paths.isDevice ? unfinished || !(await present(paths.container)) : !(await exists(paths.container))) {
+  const missing = paths.isDevice ? unfinished || !(await present(paths.container)) : !(await exists(paths.container));
+  const moved = paths.isDevice ? undefined : movedContainer(context.layout, paths.container, { mount, missing });
+  if (moved !== undefined) {
+    const report: VolumeReport = { ...nothing, state: 'stale', problem: movedAway(paths, moved, missing).toJSON() };
+    return { paths, container: moved, attachments: await attachmentsOf(context, moved), mount, report };
+  }
+  if (missing) {
     const state = unfinished ? 'unfinished' : 'absent';
     const gone = stale(
       `${mount?.source ?? ''} mounted, but no container at ${paths.container}`,

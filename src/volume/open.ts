@@ -39,6 +39,9 @@ export const openVolume = async (
   await finishRename(context.layout.paths(name, request.container));
   const look = await lookAt(context, name, { container: request.container, readBlock: true });
   const { container, paths } = look;
+  // only as long as it is attached does anybody know where the file is
+  if (look.report.problem?.code === 'container-changed' && !paths.isDevice)
+    throw new ReelError('container-changed', look.report.problem);
   if (container === undefined || container.block === 'gone') throw notThere(name, look.report.state);
   if (request.uuid !== undefined && request.uuid !== container.uuid) {
     throw new ReelError('volume-identity', {

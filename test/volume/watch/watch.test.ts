@@ -110,6 +110,46 @@ await describeEngines('watch', (engine) => {
     assert.deepEqual([told, await kept()], [['lost container-changed', 'open'], 'kept']);
   });
 
+  test('a container that is moved away or replaced: an open says where it is, and a lock takes away what is attached', async () => {
+    const moved = path.join(place.storage, 'moved.luks');
+    for (const replaced of [false, true]) {
+      await rename(container(), moved);
+      if (replaced) await writeFile(container(), 'no container');
+      await until('failed');
+      const said = replaced ? /another file: it is at .*moved\.luks now/ : /no file: it is at .*moved\.luks now/;
+      await assert.rejects(manager.open('v'), { code: 'container-changed', message: said });
+      assert.equal(manager.get('v').state, 'failed');
+      const locked = manager.lock('v');
+      // what lies there now is no volume, which is told; of the one that was open nothing is left all the same
+      await (replaced ? assert.rejects(locked, { code: 'not-luks' }) : locked);
+      assert.deepEqual((await place.leftovers()).loops, []);
+      assert.deepEqual((await place.leftovers()).processes, []);
+      if (!replaced) await until('absent');
+      await rename(moved, container());
+      await (replaced ? manager.lock('v') : until('locked'));
+      await manager.open('v');
+      assert.equal(await kept(), 'kept');
+    }
+  });
+
+  test('a container that is deleted: a lock takes away what is attached', async () => {
+    const copy = path.join(place.storage, 'copy.luks');
+    await manager.lock('v');
+    await cp(container(), copy);
+    await manager.open('v');
+    await rm(container());
+    await until('failed');
+    await assert.rejects(manager.open('v'), { code: 'container-changed', message: /no file: it was deleted/ });
+    await manager.lock('v');
+    await until('absent');
+    assert.deepEqual((await place.leftovers()).processes, []);
+    assert.deepEqual((await place.leftovers()).loops, []);
+    await rename(copy, container());
+    await until('locked');
+    await manager.open('v');
+    assert.equal(await kept(), 'kept');
+  });
+
   test('another file in its place, also one with the same header: failed; put right, it is open again', async () => {
     const moved = path.join(place.storage, 'moved.luks');
     await rename(container(), moved);
