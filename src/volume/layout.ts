@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, realpath } from 'node:fs/promises';
+import { chmod, lstat, mkdir, realpath, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Datapath } from '../datapath/datapath.ts';
 import { refuseReplaceable } from '../datapath/replaceable.ts';
@@ -173,14 +173,25 @@ export class Layout {
 
   /** Where the leases of a volume are mounted. Idempotent. */
   async makeLeaseDirectory(volume: string): Promise<void> {
-    const directory = path.join(this.leases, volume);
+    const directory = this.leaseDirectory(volume);
     const made = await mkdir(directory, { recursive: true, mode: 0o755 });
     if (made !== undefined) await chmod(directory, 0o755); // the umask does not decide this
     await this.#ownedByRoot(directory);
   }
 
+  /** Takes the directory of the mount points away when none is left in it. */
+  async removeLeaseDirectory(volume: string): Promise<void> {
+    await rmdir(this.leaseDirectory(volume)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && error.code !== 'ENOTEMPTY') throw error;
+    });
+  }
+
+  leaseDirectory(volume: string): string {
+    return path.join(this.leases, volume);
+  }
+
   leasePoint(volume: string, consumer: string): string {
-    return path.join(this.leases, volume, consumer);
+    return path.join(this.leaseDirectory(volume), consumer);
   }
 
   /** Throws `path-outside`; `device-refused` for what only the setting could allow. */

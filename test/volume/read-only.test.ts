@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { run } from '../../src/exec/run.ts';
 import { createRequest, describeEngines, type Helper, nothingLeft, openRequest, Place } from '../helper/harness.ts';
@@ -47,6 +48,20 @@ await describeEngines('read-only', (engine) => {
     await lock();
     assert.deepEqual(await place.leftovers(), nothingLeft);
     assert.equal(await digest(place.container('v')), sum);
+  });
+
+  test('a writable lease is refused for what it is, and a refused lease leaves no directory', async () => {
+    closeSync((await openReadOnly()).fd);
+    const account = { uid: 64_200, gid: 64_201 };
+    const lease = { verb: 'lease-add', name: 'v', consumer: 'rec', ...account } as const;
+    const writable = helper.client.call({ ...lease, path: 'consumers/rec', readOnly: false });
+    await assert.rejects(writable, { code: 'volume-state', message: /open read-only.*make the lease read-only/ });
+    await assert.rejects(helper.client.call({ ...lease, path: 'vod/none', readOnly: true }), { code: 'not-found' });
+    assert.deepEqual(await readdir(path.join(place.mounts, 'leases')), []);
+    await helper.client.call({ ...lease, path: 'dvr', readOnly: true });
+    assert.deepEqual(await readdir(path.join(place.mounts, 'leases', 'v')), ['rec']);
+    await helper.client.call({ verb: 'lease-remove', name: 'v', consumer: 'rec', keepPoint: false });
+    await lock();
   });
 
   test('an open volume is not changed under its users: the other way to open it needs a lock', async () => {

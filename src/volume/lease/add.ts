@@ -5,7 +5,7 @@ import { run } from '../../exec/run.ts';
 import type { LeaseMount } from '../../helper/protocol/lease.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { reached, type VolumeContext } from '../context.ts';
-import { makeMountPoint } from '../directories.ts';
+import { exists, makeMountPoint } from '../directories.ts';
 import { lookAt, throwStorageProblem } from '../look.ts';
 import { type Mount, mountAt, readMounts } from '../mountinfo.ts';
 import { withUndo } from '../undo.ts';
@@ -26,6 +26,13 @@ export const addLease = async (context: VolumeContext, request: Request): Promis
   // 1 the volume is open and takes what is asked
   const { report, mount } = await lookAt(context, request.name, { container: request.container });
   throwStorageProblem(report);
+  if (!request.readOnly && report.access === 'readOnly') {
+    throw new ReelError('volume-state', {
+      expected: `the volume ${request.name} to take writes`,
+      got: 'one that is open read-only',
+      hint: 'lock it and open it for writing, or make the lease read-only',
+    });
+  }
   if (report.state !== 'open' || mount === undefined || (report.readOnly !== null && !request.readOnly)) {
     throw new ReelError('volume-state', {
       expected: `the volume ${request.name} to be open${request.readOnly ? '' : ' and to take writes'}`,
@@ -47,6 +54,10 @@ export const addLease = async (context: VolumeContext, request: Request): Promis
   }
   return withUndo(async (undo) => {
     // 3 the empty mount point
+    const { layout } = context;
+    // One that was there may be bound into a container, which would lose it: only what this call makes goes again.
+    if (!(await exists(layout.leaseDirectory(request.name))))
+      undo.push('directory of the leases', () => layout.removeLeaseDirectory(request.name));
     undo.push('mount point of the lease', () =>
       removeLease(context, { name: request.name, consumer: request.consumer, keepPoint: false }),
     );
