@@ -170,7 +170,7 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
     type,
     size,
     growing,
-    header: await noteOf(paths),
+    header: await noteOf(paths, container),
     sparse: container.allocated < size,
   };
   if (attachments.length === 0 && mount === undefined) {

@@ -85,7 +85,9 @@ await describeEngines('keys in the daemon', (engine) => {
     reencryption.start();
     const begun = await reencryption.begin('new', { dropOtherKeys: true }, bytes('phrase'));
     assert.equal(begun.state, 'running');
+    assert.match(manager.get('new').header?.problem ?? '', /new volume key/);
     assert.equal((await told('volume.reencrypt.finished')).keyFileRemoved, true);
+    assert.equal(manager.get('new').header, null);
     assert.equal((await reencryption.status('new')).state, 'none');
     assert.equal(manager.get('new').key, 'passphrase');
     await new KeyedVolume(place, 'new', engine).proveSettled();
@@ -107,8 +109,10 @@ await describeEngines('keys in the daemon', (engine) => {
     await assert.rejects(first.manager.open('cut'), { code: 'reencryption-unfinished' });
     assert.equal(first.manager.get('cut').state, 'locked');
     const second = await start();
+    assert.match(second.manager.get('cut').header?.nextStep ?? '', /reelvault volume reencrypt resume cut/);
     second.reencryption.start();
     await second.told('volume.reencrypt.finished');
+    assert.equal(second.manager.get('cut').header, null);
     await second.manager.open('cut');
     await second.manager.lock('cut');
   });

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../errors.ts';
+import { isReencrypting } from '../reencryption.ts';
 import { layoutOf } from './header-areas.ts';
 import { isWhole } from './luks2-copy.ts';
 import type { Header } from './read-header.ts';
@@ -15,6 +16,7 @@ export interface Finding {
     | 'too-short'
     | 'shrunk'
     | 'other-uuid'
+    | 'reencrypting'
     | 'requirement'
     | 'null-cipher'
     | 'detached'
@@ -65,7 +67,9 @@ const metadata = (header: Readable): Finding[] => {
   const required = config.requirements?.mandatory ?? [];
   for (const name of required) {
     // Whether an unfinished reencryption opens is the engine's to say: cryptsetup takes it up, the userspace engine does not.
-    add('requirement', /^o(n|ff)line-reencrypt/.test(name) ? null : 'luks-unsupported', `the requirement ${name}`);
+    if (isReencrypting({ requirements: [name] }))
+      add('reencrypting', null, 'a new volume key that is not written to the end');
+    else add('requirement', 'luks-unsupported', `the requirement ${name}`);
   }
   if (Object.keys(keyslots).length === 0) add('no-keyslot', 'no-keyslot', 'no keyslot: the container was erased');
   for (const [slot, { key_size: bytes, area }] of Object.entries(keyslots)) {

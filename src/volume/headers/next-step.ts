@@ -14,6 +14,8 @@ export const nextStepOf = (kind: Finding['kind'], name: string): string => {
       return 'put the whole file back from a backup of it; what was cut off is lost, and a header does not bring it back';
     case 'other-uuid':
       return 'the file was replaced; put the right one back';
+    case 'reencrypting':
+      return `finish it: \`reelvault volume reencrypt resume ${name}\``;
     case 'requirement':
       return 'finish it with the tool that began it; `cryptsetup luksDump` shows the requirement';
     case 'null-cipher':

@@ -2,6 +2,8 @@ import { ReelError } from '../../errors.ts';
 import { findingsOf, type Registered } from '../../luks/header/findings.ts';
 import { readHeader } from '../../luks/header/read-header.ts';
 import { exists } from '../directories.ts';
+import type { ContainerFile } from '../engine/engine.ts';
+import { findRewriters } from '../engine/rewriter.ts';
 import type { VolumePaths } from '../layout.ts';
 import { nextStepOf } from './next-step.ts';
 
@@ -16,8 +18,14 @@ const unfinishedRestore = (name: string): HeaderNote => ({
   nextStep: `repeat it: \`reelvault volume header restore ${name}\``,
 });
 
-/** The gravest thing wrong with the header, in words; null for nothing. */
-export const noteOf = async (paths: VolumePaths): Promise<HeaderNote | null> => {
+const beingRewritten = (name: string): HeaderNote => ({
+  problem: 'it is being rewritten under a new volume key',
+  nextStep: `wait: \`reelvault volume reencrypt status ${name}\` says how far it is`,
+});
+
+/** The gravest thing wrong with the header, in words; null for nothing. One that is being written is not read. */
+export const noteOf = async (paths: VolumePaths, container: ContainerFile): Promise<HeaderNote | null> => {
+  if (findRewriters(container).length > 0) return beingRewritten(paths.name);
   if (await exists(paths.restoring)) return unfinishedRestore(paths.name);
   const [finding] = findingsOf(await readHeader(paths.container));
   return finding === undefined ? null : { problem: finding.text, nextStep: nextStepOf(finding.kind, paths.name) };

@@ -112,6 +112,11 @@ export class ManagedVolume {
     if (changed) this.#onState(this.view());
   }
 
+  /** What is wrong with the header now: it changes also while the volume stays as it is. */
+  noteHeader(header: HeaderNote | null): void {
+    if (this.#report !== undefined) this.#report = { ...this.#report, header };
+  }
+
   /** Our own containers begin with the header that cryptsetup makes by itself. */
   get headerBytes(): number {
     return headerBytes[this.record.type];

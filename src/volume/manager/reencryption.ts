@@ -62,7 +62,9 @@ export class VolumeReencryption {
   begin(name: string, options: { readonly dropOtherKeys: boolean }, current?: Buffer): Promise<ReencryptReport> {
     return this.#params.manager.exclusive(name, async (turn) => {
       const request = { verb: 'reencrypt-start', ...whole(turn), current: by(current), ...options } as const;
-      return this.#follow(turn, (await turn.helper.call(request, ...given(current))).result);
+      const report = this.#follow(turn, (await turn.helper.call(request, ...given(current))).result);
+      await this.#note(turn);
+      return report;
     });
   }
 
@@ -76,7 +78,20 @@ export class VolumeReencryption {
 
   async #resume(turn: Turn, current?: Buffer): Promise<ReencryptReport> {
     const request = { verb: 'reencrypt-resume', ...whole(turn), current: by(current) } as const;
-    return this.#follow(turn, (await turn.helper.call(request, ...given(current))).result);
+    const report = this.#follow(turn, (await turn.helper.call(request, ...given(current))).result);
+    await this.#note(turn);
+    return report;
+  }
+
+  /** What the volume shows of its header; an open one is not adopted anew for that. What cannot be looked at stays as it was. */
+  async #note({ volume, helper }: Turn): Promise<void> {
+    const { name, container } = volume.record;
+    try {
+      const { result } = await helper.call({ verb: 'inspect', name, container, descriptor: false });
+      volume.noteHeader(result.header);
+    } catch (thrown) {
+      this.#params.log.warn({ volume: name, err: toReelError(thrown) }, 'a volume could not be looked at');
+    }
   }
 
   #follow(turn: Turn, report: ReencryptReport): ReencryptReport {
@@ -117,6 +132,7 @@ export class VolumeReencryption {
     }
     this.#followed.delete(name);
     if (report.state === 'rewritten') await this.#finish(turn);
+    else if (told >= 0) await this.#note(turn);
     if (report.state === 'unfinished') await this.#stopped(turn, report, told < 0);
   }
 
@@ -127,6 +143,7 @@ export class VolumeReencryption {
       turn.volume.record = { ...turn.volume.record, key: 'passphrase' };
       await turn.save();
     }
+    await this.#note(turn);
     turn.tell({ type: 'volume.reencrypt.finished', volume: name, keyFileRemoved: result.keyFileRemoved });
   }
 
