@@ -1,8 +1,13 @@
 /** `reelvault volume list`. */
 import type { Command } from 'commander';
 import type { VolumeView } from '../http/volumes.ts';
+import { failureText } from './failure-text.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { formatBytes, print, table } from './output.ts';
+
+/** What an admin should know of it: why it failed, or what else is not as it should be. */
+export const volumeNote = (volume: VolumeView): string =>
+  volume.failure === null ? noteOf(volume) : failureText(volume.failure);
 
 const row = (volume: VolumeView): string[] => [
   volume.name,
@@ -11,7 +16,7 @@ const row = (volume: VolumeView): string[] => [
   volume.type,
   volume.engine,
   volume.mountPoint ?? '',
-  volume.failure?.nextStep ?? noteOf(volume),
+  volumeNote(volume),
 ];
 
 const noteOf = ({ header, conditions }: VolumeView): string =>

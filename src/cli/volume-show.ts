@@ -1,17 +1,18 @@
 /** `reelvault volume show`. */
 import type { Command } from 'commander';
 import type { VolumeView } from '../http/volumes.ts';
+import { type FailureView, failureText } from './failure-text.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { formatBytes, print } from './output.ts';
 
 const bytes = new Set(['size', 'netSize', 'capacity', 'available']);
 
 /** One line a fact, in the order of the answer; what is not known is left out. */
-const facts = (volume: VolumeView): string =>
+export const volumeFacts = (volume: VolumeView): string =>
   Object.entries(volume)
     .filter(([, value]) => value !== null && value !== undefined)
     .map(([name, value]) => {
-      if (name === 'failure') return `${name}: ${(value as { nextStep: string }).nextStep}`;
+      if (name === 'failure') return `${name}: ${failureText(value as FailureView)}`;
       if (bytes.has(name)) return `${name}: ${formatBytes(value as number)} (${value} bytes)`;
       return `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`;
     })
@@ -33,6 +34,6 @@ Examples:
     .action(async (name: string, _local: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       const volume = await clientOf(options).get<VolumeView>(`/volumes/${encodeURIComponent(name)}`);
-      print(options, volume, facts(volume));
+      print(options, volume, volumeFacts(volume));
     });
 };
