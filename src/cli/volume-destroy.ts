@@ -4,10 +4,14 @@ import type { DestroyReport } from '../volume/destroy/report.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { print } from './output.ts';
 
-const text = (report: DestroyReport): string =>
+/** How many, then which: a bare number would read as a count. */
+const slotsErased = (slots: readonly number[]): string =>
+  slots.length === 0 ? 'none' : `${slots.length} (slot${slots.length === 1 ? '' : 's'} ${slots.join(', ')})`;
+
+export const destroyText = (report: DestroyReport): string =>
   [
     `${report.name}: destroyed${report.resumed ? ' (finished what had begun)' : ''}`,
-    `  keyslots erased: ${report.keyslots.length === 0 ? 'none' : report.keyslots.join(', ')}`,
+    `  keyslots erased: ${slotsErased(report.keyslots)}`,
     `  header and key material overwritten: ${report.headerBytes} bytes`,
     `  header backups shredded: ${report.backups.files} files, ${report.backups.bytes} bytes`,
     `  key file shredded: ${report.keyFile === null ? 'none' : `${report.keyFile.file}, ${report.keyFile.bytes} bytes`}`,
@@ -35,6 +39,6 @@ Example:
       const options = command.optsWithGlobals<GlobalOptions & { readonly yes: string }>();
       const url = `/volumes/${encodeURIComponent(name)}?confirm=${encodeURIComponent(options.yes)}`;
       const report = await clientOf(options).delete<DestroyReport>(url);
-      print(options, report, text(report));
+      print(options, report, destroyText(report));
     });
 };
