@@ -64,6 +64,7 @@ export const errorTable = {
   'no-keyslot': row('the container has no usable keyslot', 'damaged', 422, 6, false),
   'container-short': row('the container is shorter than it must be', 'damaged', 422, 6, false),
   'last-keyslot': row('this is the last keyslot; removing it would lose the data', 'conflict', 409, 5, false),
+  'same-keyslot': row('the key given as proof is that of the slot to be removed', 'conflict', 409, 5, false),
   'tang-unavailable': row('the Tang server gives no usable answer', 'unavailable', 503, 8, true),
   'tang-untrusted': row('the Tang server is not signed for by the key that is trusted', 'denied', 403, 3, false),
   'auto-open-failed': row('no way to open the volume without an admin worked', 'unavailable', 503, 8, true),
@@ -75,7 +76,9 @@ export const errorTable = {
   'volume-state': row('the volume is not in a state that allows this', 'conflict', 409, 5, false),
   'volume-unfinished': row('an operation on the volume was interrupted', 'conflict', 409, 5, false),
   'header-older': row('the header backup has other keys than the container', 'conflict', 409, 5, false),
-  'volume-identity': row('the mounted filesystem is not the volume it should be', 'damaged', 409, 6, false),
+  'backup-foreign': row('the header backup is of another container', 'damaged', 409, 6, false),
+  'container-replaced': row('the file or device is not the container of this volume', 'damaged', 409, 6, false),
+  'volume-identity': row('the filesystem is not that of the volume', 'damaged', 409, 6, false),
   'filesystem-damaged': row('the filesystem in the volume needs a repair by hand', 'damaged', 409, 6, false),
   'engine-unavailable': row('no engine can open containers on this machine', 'unavailable', 501, 8, false),
   'block-plane-died': row(

@@ -44,7 +44,7 @@ export const openVolume = async (
     throw new ReelError('container-changed', look.report.problem);
   if (container === undefined || container.block === 'gone') throw notThere(name, look.report.state);
   if (request.uuid !== undefined && request.uuid !== container.uuid) {
-    throw new ReelError('volume-identity', {
+    throw new ReelError('container-replaced', {
       expected: `the container ${request.uuid} at ${container.path}`,
       got: container.uuid,
       hint: 'the file was replaced; put the right one back',

@@ -103,7 +103,7 @@ await describeEngines('destroy', (engine) => {
       await assert.rejects(destroy(name, confirm), { code: 'invalid-argument' });
     const uuid = '00000000-0000-4000-8000-000000000000';
     const another = helper.client.call({ verb: 'destroy', name, confirm: name, uuid });
-    await assert.rejects(another, { code: 'volume-identity' });
+    await assert.rejects(another, { code: 'container-replaced' });
     assert.equal((await left(name, result.uuid ?? '')).length, 5);
     const opened = await helper.client.call(openRequest(engine, { name }));
     closeSync(opened.fd);

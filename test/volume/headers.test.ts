@@ -184,13 +184,13 @@ await describeEngines('headers', (engine) => {
     const { result } = await helper.client.call(createRequest(engine, { name: 'other' }));
     const theirs = (await readdir(home())).find((file) => file.startsWith(`${result.uuid}.`)) ?? '';
     const before = await start(place.container(name), 32_768);
-    await assert.rejects(restore({ backup: theirs, force: true }), { code: 'volume-identity' });
+    await assert.rejects(restore({ backup: theirs, force: true }), { code: 'backup-foreign' });
     const disguised = `${uuid}.20991231T000000000Z.img`;
     await copyFile(path.join(home(), theirs), path.join(home(), disguised));
-    await assert.rejects(restore({ force: true }), { code: 'volume-identity' });
+    await assert.rejects(restore({ force: true }), { code: 'backup-foreign' });
     // Also where the container itself cannot say who it is.
     await damage(place.container(name), 0, 0x4000);
-    await assert.rejects(restore({ backup: disguised, force: true }), { code: 'volume-identity' });
+    await assert.rejects(restore({ backup: disguised, force: true }), { code: 'backup-foreign' });
     await chmod(path.join(home(), disguised), 0o600);
     await rename(path.join(home(), disguised), path.join(place.root, 'disguised'));
     await helper.client.call({ verb: 'header-restore', ...which(), force: false });

@@ -214,8 +214,8 @@ await describeEngines('volume manager', (engine) => {
     assert.deepEqual([state, failure?.error.code], ['absent', 'not-found']);
     assert.match(failure?.nextStep ?? '', /put the container back/);
     await rename(place.container('phrase'), place.container('v'));
-    await assert.rejects(manager.open('v'), { code: 'volume-identity' });
-    assert.deepEqual([manager.get('v').state, manager.get('v').failure?.error.code], ['failed', 'volume-identity']);
+    await assert.rejects(manager.open('v'), { code: 'container-replaced' });
+    assert.deepEqual([manager.get('v').state, manager.get('v').failure?.error.code], ['failed', 'container-replaced']);
     await rename(place.container('v'), place.container('phrase'));
     await rename(moved, place.container('v'));
     assert.equal((await manager.open('v')).state, 'open');

@@ -111,7 +111,7 @@ await describeEngines('refusals', (engine) => {
   test('another container than the registered one, and a copy under another name', async () => {
     await refuses(
       helper.client.call(openRequest(engine, { uuid: '00000000-0000-4000-8000-000000000000' })),
-      'volume-identity',
+      'container-replaced',
     );
     await copyFile(place.container('v'), place.container('copy'));
     await shareKey('copy');

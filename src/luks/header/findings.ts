@@ -115,6 +115,6 @@ export const findingsOf = (header: Header, registered: Registered = {}): Finding
   const other: Finding[] =
     registered.uuid === undefined || registered.uuid === uuid
       ? []
-      : [{ kind: 'other-uuid', refusal: 'volume-identity', text: `the container ${uuid}, not ${registered.uuid}` }];
+      : [{ kind: 'other-uuid', refusal: 'container-replaced', text: `the container ${uuid}, not ${registered.uuid}` }];
   return [...other, ...places(header, registered), ...metadata(header), ...copies(header)];
 };

@@ -50,7 +50,7 @@ export const destroyVolume = async (context: VolumeContext, request: DestroyRequ
 
 /**
  * The name of a device may lead to another one by now. Ours bears the header of this UUID, or, where the former call came that far, random
- * bytes in its place. Throws `volume-identity`.
+ * bytes in its place. Throws `container-replaced`.
  */
 const refuseForeign = async ({ container, name }: VolumePaths, { report }: Journal): Promise<void> => {
   if (!(await exists(container))) return;
@@ -62,7 +62,7 @@ const refuseForeign = async ({ container, name }: VolumePaths, { report }: Journ
   if (uuid === report.uuid) return;
   const found = await signaturesOn(node);
   if (uuid === null && found.every(({ type }) => type === 'crypto_LUKS')) return;
-  throw new ReelError('volume-identity', {
+  throw new ReelError('container-replaced', {
     expected: `the device of ${name} at ${container}`,
     got: uuid === null ? `one with ${found.map(({ type }) => type).join(', ')}` : `the container ${uuid}`,
     hint: 'connect the right device; nothing was written to this one',

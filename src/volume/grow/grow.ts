@@ -120,7 +120,7 @@ const examine = async (context: VolumeContext, request: Requests['grow']): Promi
     throw new ReelError('not-found', { expected: `a container of volume ${name}`, got: 'none' });
   }
   if (uuid !== undefined && uuid !== container.uuid) {
-    throw new ReelError('volume-identity', {
+    throw new ReelError('container-replaced', {
       expected: `the container ${uuid} at ${container.path}`,
       got: container.uuid,
     });

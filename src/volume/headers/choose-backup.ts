@@ -15,7 +15,7 @@ export interface Chosen {
 }
 
 const otherContainer = (uuid: string, got: string): ReelError =>
-  new ReelError('volume-identity', {
+  new ReelError('backup-foreign', {
     expected: `a header backup of the container ${uuid}`,
     got: `one of ${got}`,
     hint: 'a header of another container would make the data unreadable for good',
@@ -31,7 +31,7 @@ const wholeFile = async (backup: BackupFile): Promise<Chosen | undefined> => {
 };
 
 /**
- * The backup of this name, or the newest. Throws `not-found`, `volume-identity` for one of another container (by its name or by what is in it),
+ * The backup of this name, or the newest. Throws `not-found`, `backup-foreign` for one of another container (by its name or by what is in it),
  * `luks-damaged` for one that is not whole.
  */
 export const chooseBackup = async (context: VolumeContext, uuid: string, name?: string): Promise<Chosen> => {

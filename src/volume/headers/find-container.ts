@@ -23,7 +23,7 @@ export interface Found {
 }
 
 /**
- * The container of a volume, however damaged its header is. Throws `not-found`, `path-outside`; `volume-identity` when it says that it is
+ * The container of a volume, however damaged its header is. Throws `not-found`, `path-outside`; `container-replaced` when it says that it is
  * another one than registered; `luks-damaged` or `not-luks` when neither header nor registration tell which it is.
  */
 export const findContainer = async (context: VolumeContext, which: Which): Promise<Found> => {
@@ -32,7 +32,7 @@ export const findContainer = async (context: VolumeContext, which: Which): Promi
   const header = await readHeader(paths.container);
   const own = header.type === 'luks1' || header.type === 'luks2' ? uuidOf(header) : undefined;
   if (own !== undefined && which.uuid !== undefined && own !== which.uuid) {
-    throw new ReelError('volume-identity', {
+    throw new ReelError('container-replaced', {
       expected: `the container ${which.uuid} at ${paths.container}`,
       got: own,
       hint: 'the file was replaced; put the right one back',

@@ -119,7 +119,7 @@ const write = async (context: VolumeContext, container: string, { file, header }
 };
 
 /**
- * The procedure "Restore" of docs/volumes.md; an interrupted one is taken up by the same call. Throws `volume-busy`, `volume-identity`,
+ * The procedure "Restore" of docs/volumes.md; an interrupted one is taken up by the same call. Throws `volume-busy`, `container-replaced`, `backup-foreign`,
  * `header-older`, `container-short`, `luks-damaged`, `not-found`; until the marker is written nothing is changed.
  */
 export const restoreHeader = async (context: VolumeContext, request: RestoreRequest): Promise<RestoreReport> => {

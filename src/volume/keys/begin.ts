@@ -27,7 +27,7 @@ export const settle = async (context: VolumeContext, container: ContainerFile): 
   if (!(await isBackedUp(context, container))) await renewHeaderBackup(context, container);
 };
 
-/** Throws `not-found`, `not-luks`, `volume-identity`. */
+/** Throws `not-found`, `not-luks`, `container-replaced`. */
 export const locate = async (
   context: VolumeContext,
   { name, container: at, uuid }: Pick<Requests['keys-list'], 'name' | 'container' | 'uuid'>,
@@ -36,7 +36,7 @@ export const locate = async (
   await finishRename(paths);
   const container = await containerAt(context, paths.container);
   if (uuid !== undefined && uuid !== container.uuid) {
-    throw new ReelError('volume-identity', {
+    throw new ReelError('container-replaced', {
       expected: `the container ${uuid} at ${container.path}`,
       got: container.uuid,
       hint: 'the file was replaced; put the right one back',

@@ -26,13 +26,7 @@ export const removeKey = async (
   // 2 the key that stays
   const stays = await withCurrent(begun, request.current, current, (key) => context.luks.testKey(container.path, key));
   const slot = request.slot ?? (await slotOf(context, begun, given));
-  if (slot === stays) {
-    throw new ReelError('last-keyslot', {
-      expected: 'proof of a key that stays',
-      got: `only that of slot ${slot}, which is to be removed`,
-      hint: 'unlock with another key, or add one first',
-    });
-  }
+  if (slot === stays) throw ownSlot(begun, slot, request.current);
   const mayBeKeyFile = kindOf(header, slot) === 'keyFile' || kindOf(header, slot) === null;
   // 3 the slot
   const removed = await dropSlot(context, begun, slot);
@@ -42,6 +36,21 @@ export const removeKey = async (
   // 5 a key file that opens nothing any more
   const keyFileRemoved = mayBeKeyFile && request.current !== 'keyFile' && (await dropKeyFile(context, begun));
   return { slot: removed ? slot : null, keyFileRemoved };
+};
+
+/** What was given proves nothing about a key that stays: there is no other, or it is not known. */
+const ownSlot = ({ header }: Begun, slot: number, current: 'passphrase' | 'keyFile'): ReelError => {
+  const others = header.keyslots.filter((keyslot) => keyslot.usable && keyslot.slot !== slot).map((one) => one.slot);
+  const given = current === 'keyFile' ? 'the key file' : 'the key that was given';
+  return new ReelError(others.length === 0 ? 'last-keyslot' : 'same-keyslot', {
+    expected: 'proof of a key that stays',
+    got: `${given}, which opens slot ${slot} itself`,
+    hint:
+      others.length === 0
+        ? 'add another key first'
+        : `unlock with a key of another slot (${others.join(', ')}): --ask, --passphrase-file or --recovery`,
+    details: { slot, others },
+  });
 };
 
 const slotOf = async (context: VolumeContext, { container }: Begun, given: Buffer | undefined): Promise<number> => {

@@ -12,6 +12,7 @@ const steps: Partial<Record<ErrorCode, string>> = {
   'not-luks': 'put the right container back, or restore its header with `reelvault volume header restore`',
   'luks-damaged': 'restore the header with `reelvault volume header restore`',
   'no-keyslot': 'restore the header with `reelvault volume header restore`',
+  'container-replaced': 'the file was replaced; put the right one back where it was',
   'container-short': 'put the whole file back from a backup of it; `reelvault volume header check` has the sizes',
   'not-found': 'put the container back where it was',
   'storage-hung': 'look at the disk below the container, then open the volume again',
@@ -30,6 +31,7 @@ const lasting: readonly ErrorCode[] = [
     'luks-unsupported',
     'no-keyslot',
     'volume-identity',
+    'container-replaced',
     'container-short',
     'volume-unfinished',
   ] as const),
@@ -42,7 +44,7 @@ export const isLasting = (error: ReelError): boolean => lasting.includes(error.c
 export const problemOf = (record: VolumeRecord, report: VolumeReport): ReelError | undefined => {
   if (report.problem !== null) return new ReelError(report.problem.code, report.problem);
   if (record.uuid !== null && report.uuid !== null && report.uuid !== record.uuid) {
-    return new ReelError('volume-identity', { expected: `the container ${record.uuid}`, got: report.uuid });
+    return new ReelError('container-replaced', { expected: `the container ${record.uuid}`, got: report.uuid });
   }
   if (report.size !== null && report.state !== 'open' && record.uuid !== null && report.size < record.size) {
     return new ReelError('container-short', {

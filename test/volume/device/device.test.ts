@@ -257,7 +257,7 @@ await describeEngines('a block device as container', (engine) => {
     await disks.lead(disk, strange.node);
     const uuid = result.uuid ?? '';
     await assert.rejects(helper.client.call(openRequest(engine, { container: disk.name, uuid })), {
-      code: 'volume-identity',
+      code: 'container-replaced',
     });
     await disks.lead(disk, disk.node);
     await destroy(disk);
@@ -348,7 +348,7 @@ await describeEngines('a block device as container', (engine) => {
     await assert.rejects(destroy(disk), { code: 'helper-unavailable' });
     await start();
     await disks.lead(disk, other.node);
-    await assert.rejects(destroy(disk), { code: 'volume-identity' });
+    await assert.rejects(destroy(disk), { code: 'container-replaced' });
     assert.ok(begin(other).equals(before), 'another device was written to');
     await disks.lead(disk, disk.node);
     await destroy(disk);
