@@ -27,11 +27,16 @@ export const makeKeyFile = async (file: string): Promise<Buffer> => {
   }
 };
 
-/** The caller zeroes the answer. Throws `not-found`, `wrong-key` for an impossible length. */
-export const readKeyFile = async (file: string): Promise<Buffer> => {
+/** How a key is given where there is no key file, in the words of the command line. */
+export const otherKeysHint =
+  'the volume has no key file: --ask asks for a passphrase, --passphrase-file takes it from a file, --recovery takes the recovery key';
+
+/** The caller zeroes the answer. `hint`: what to do where there is none. Throws `not-found`, `wrong-key` for an impossible length. */
+export const readKeyFile = async (file: string, hint?: string): Promise<Buffer> => {
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: unknown) => {
     throwStorageFailure(cause);
-    throw new ReelError('not-found', { expected: `a key file at ${file}`, got: 'none that can be read', cause });
+    const missing = { expected: `a key file at ${file}`, got: 'none that can be read', cause };
+    throw new ReelError('not-found', hint === undefined ? missing : { ...missing, hint });
   });
   try {
     const key = Buffer.alloc(keyBytes + 1);

@@ -11,8 +11,9 @@ import type { AttachOptions, ContainerFile, Engine } from './engine/engine.ts';
 import { checkFilesystem, mountFilesystem } from './filesystem.ts';
 import { growBeforeMount } from './grow/before-mount.ts';
 import { proveHeader } from './headers/prove-header.ts';
+import { withRestoreHint } from './headers/restore-hint.ts';
 import { proveIdentity } from './identity.ts';
-import { readKeyFile } from './key-file.ts';
+import { otherKeysHint, readKeyFile } from './key-file.ts';
 import type { VolumePaths } from './layout.ts';
 import { lookAt } from './look.ts';
 import { openOtherwise } from './open-otherwise.ts';
@@ -37,7 +38,11 @@ export const openVolume = async (
   const { name, readOnly = false } = request;
   // 1 what is there
   await finishRename(context.layout.paths(name, request.container));
-  const look = await lookAt(context, name, { container: request.container, readBlock: true });
+  const look = await lookAt(context, name, { container: request.container, readBlock: true }).catch(
+    async (error: unknown) => {
+      throw await withRestoreHint(context, request, error);
+    },
+  );
   const { container, paths } = look;
   // only as long as it is attached does anybody know where the file is
   if (look.report.problem?.code === 'container-changed' && !paths.isDevice)
@@ -76,7 +81,7 @@ export const openVolume = async (
     });
   }
   reached(context, 'cleaned');
-  const key = request.key === 'keyFile' ? await readKeyFile(paths.key) : secret;
+  const key = request.key === 'keyFile' ? await readKeyFile(paths.key, otherKeysHint) : secret;
   try {
     if (isReencrypting(header)) await proveCarriedKey(context, container.path, key);
     const { engine, performance = [], discard = false } = request;

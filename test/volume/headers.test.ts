@@ -176,6 +176,12 @@ await describeEngines('headers', (engine) => {
     await handle.write(Buffer.alloc(0x8000), 0, 0x8000, 0);
     await handle.close();
     assert.equal((await kinds())[0], 'no-header');
+    await assert.rejects(open(), (error: ReelError) => {
+      assert.deepEqual([error.code, error.parts.hint], ['not-luks', 'restore it: `reelvault volume header restore v`']);
+      return true;
+    });
+    const unknown = helper.client.call(openRequest(engine, { key: 'passphrase' }), phrase);
+    await assert.rejects(unknown, /no backup of its header/);
     await restore();
     await opens();
   });

@@ -173,7 +173,11 @@ await describeEngines('volume manager', (engine) => {
   test('passphrases: asked for, checked, and a wrong one leaves the volume locked', async () => {
     const manager = await start();
     await manager.create({ name: 'phrase', size, engine, passphrase: Buffer.from('right') });
-    await assert.rejects(manager.open('phrase'), { code: 'invalid-argument' });
+    await assert.rejects(manager.open('phrase'), (error: ReelError) => {
+      assert.equal(error.code, 'invalid-argument');
+      assert.match(error.parts.hint ?? '', /--ask .*--passphrase-file .*--recovery /);
+      return true;
+    });
     await assert.rejects(manager.open('phrase', Buffer.from('wrong')), { code: 'wrong-key' });
     assert.equal(manager.get('phrase').state, 'locked');
     await manager.open('phrase', Buffer.from('right'));

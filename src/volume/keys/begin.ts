@@ -6,7 +6,7 @@ import type { LuksDump } from '../../luks/types.ts';
 import type { VolumeContext } from '../context.ts';
 import type { ContainerFile } from '../engine/engine.ts';
 import { isBackedUp, renewHeaderBackup } from '../headers/backup.ts';
-import { readKeyFile } from '../key-file.ts';
+import { otherKeysHint, readKeyFile } from '../key-file.ts';
 import type { VolumePaths } from '../layout.ts';
 import { containerAt } from '../look.ts';
 import { finishRename } from '../unfinished.ts';
@@ -67,7 +67,7 @@ export const withCurrent = async <T>(
   use: (key: Buffer) => Promise<T>,
 ): Promise<T> => {
   if (current === 'passphrase' && secret !== undefined) return use(secret);
-  const key = await readKeyFile(paths.key);
+  const key = await readKeyFile(paths.key, otherKeysHint);
   try {
     return await use(key);
   } finally {

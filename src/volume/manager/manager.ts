@@ -6,6 +6,7 @@ import { ReelError, toReelError } from '../../errors.ts';
 import type { HelperClient, Reply } from '../../helper/client.ts';
 import type { Unlocked } from '../../helper/protocol/unlock.ts';
 import type { VolumeReport } from '../../helper/protocol/volume.ts';
+import { otherKeysHint } from '../key-file.ts';
 import { KeyedMutex } from '../mutex.ts';
 import { openOtherwise } from '../open-otherwise.ts';
 import { repeat } from '../repeat.ts';
@@ -203,7 +204,8 @@ export class VolumeManager {
     if (volume.state === 'open' && volume.readOnly === readOnly) return volume.view();
     if (volume.state === 'open') throw openOtherwise(name, readOnly);
     if (volume.record.key === 'passphrase' && passphrase === undefined) {
-      throw new ReelError('invalid-argument', { expected: `a passphrase for the volume ${name}`, got: 'none' });
+      const missing = { expected: `a key for the volume ${name}`, got: 'none', hint: otherKeysHint };
+      throw new ReelError('invalid-argument', missing);
     }
     // One with a key file may have passphrases and a recovery key beside it.
     const key = passphrase === undefined ? 'keyFile' : 'passphrase';
