@@ -1,5 +1,6 @@
 /** `reelvault volume header`: backups of LUKS headers, damage, restore. */
 import type { Command } from 'commander';
+import { errorTable } from '../errors.ts';
 import type { HeaderBackups, HeaderResults } from '../helper/protocol/header.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { formatBytes, print, table } from './output.ts';
@@ -21,6 +22,10 @@ const checkText = ({ ok, problems, size }: HeaderResults['header-check']): strin
 
 const compareText = ({ backupName, same, differences }: HeaderResults['header-compare']): string =>
   same ? `${backupName}: the same` : [`${backupName}:`, ...differences.map((words) => `  ${words}`)].join('\n');
+
+/** Differences are an answer; a header that cannot be read leaves nothing to compare, and is `luks-damaged` or `not-luks` everywhere else. */
+export const compareExit = ({ container, backup }: Pick<HeaderResults['header-compare'], 'container' | 'backup'>) =>
+  container.type === null || backup.type === null ? errorTable['luks-damaged'].exit : 0;
 
 const slotsText = (what: string, slots: readonly number[]): string[] =>
   slots.length === 0 ? [] : [`  ${what}: keyslot ${slots.join(', ')}`];
@@ -61,12 +66,16 @@ const compare = (parent: Command): void => {
   parent
     .command('compare <name> [backup]')
     .description('what differs between the header and a backup (default: the newest)')
-    .addHelpText('after', '\nExample:\n  reelvault volume header compare main')
+    .addHelpText(
+      'after',
+      '\nEnds with 0 for the same and for differences, with 6 where the header of the container cannot be read.\n\nExample:\n  reelvault volume header compare main',
+    )
     .action(async (name: string, wanted: string | undefined, _local: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       const query = wanted === undefined ? '' : `?backup=${encodeURIComponent(wanted)}`;
       const found = await clientOf(options).get<HeaderResults['header-compare']>(urlOf(name, `compare${query}`));
       print(options, found, compareText(found));
+      process.exitCode = compareExit(found);
     });
 };
 

@@ -92,11 +92,15 @@ const remove = (parent: Command): void => {
   parent
     .command('remove <volume> <consumer>')
     .description('end a lease; refused while the consumer uses it')
-    .addHelpText('after', '\nExample:\n  reelvault volume lease remove main nginx')
+    .addHelpText(
+      'after',
+      '\nWhere there is none, it says so and ends with 0.\n\nExample:\n  reelvault volume lease remove main nginx',
+    )
     .action(async (volume: string, consumer: string, _local: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
-      await clientOf(options).delete(`${urlOf(volume)}/${encodeURIComponent(consumer)}`);
-      print(options, { volume, consumer, removed: true }, `${consumer}: lease ended`);
+      const url = `${urlOf(volume)}/${encodeURIComponent(consumer)}`;
+      const ended = await clientOf(options).delete<{ readonly removed: boolean }>(url);
+      print(options, ended, ended.removed ? `${consumer}: lease ended` : `${consumer}: there is no such lease`);
     });
 };
 

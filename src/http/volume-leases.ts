@@ -48,7 +48,8 @@ export type LeaseRequest = Static<typeof leaseBody>;
 export interface VolumeLeasesPart {
   list(volume: string): Promise<readonly LeaseView[]>;
   add(volume: string, lease: LeaseRequest): Promise<LeaseView>;
-  remove(volume: string, consumer: string): Promise<void>;
+  /** False where there was none. */
+  remove(volume: string, consumer: string): Promise<boolean>;
 }
 
 const nameParams = Type.Object({ name: Type.String({ pattern: volumeNamePattern }) });
@@ -97,15 +98,22 @@ export const volumeLeaseRoutes: FastifyPluginAsyncTypebox<{ leases: VolumeLeases
       schema: {
         summary: 'End a lease',
         description:
-          'Refused while the consumer uses it; the holders are in the details. Nothing is deleted in the volume.',
+          'Refused while the consumer uses it; the holders are in the details. Nothing is deleted in the volume. Called again it succeeds, with `removed` false.',
         tags,
         params: leaseParams,
-        response: { 204: Type.Null(), ...errorAnswers },
+        response: {
+          200: Type.Object({
+            volume: Type.String(),
+            consumer: Type.String(),
+            removed: Type.Boolean({ description: 'false: there was no such lease' }),
+          }),
+          ...errorAnswers,
+        },
       },
     },
-    async (request, reply) => {
-      await leases.remove(request.params.name, request.params.consumer);
-      return reply.status(204).send(null);
+    async (request) => {
+      const { name, consumer: leased } = request.params;
+      return { volume: name, consumer: leased, removed: await leases.remove(name, leased) };
     },
   );
 };

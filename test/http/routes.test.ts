@@ -78,13 +78,20 @@ test('leases: defaults, and what is refused before anything is asked', async () 
   const made = await post({ consumer: 'x', uid: 33, gid: 33 });
   assert.equal(made.statusCode, 201);
   assert.equal(made.json().mountPoint, '/mount/leases/main/x');
-  assert.equal((await ask('DELETE', `${url}/x`)).statusCode, 204);
+  for (const [consumer, removed] of [
+    ['x', true],
+    ['gone', false],
+  ]) {
+    const ended = await ask('DELETE', `${url}/${consumer}`);
+    assert.deepEqual([ended.statusCode, ended.json()], [200, { volume: 'main', consumer, removed }]);
+  }
   assert.deepEqual((await ask('GET', url)).json(), { leases: [] });
   assert.deepEqual(
     seen.calls.map(({ call, options }) => [call, options]),
     [
       ['lease', { path: 'consumers/x', consumer: 'x', uid: 33, gid: 33, readOnly: false, persistent: true }],
       ['unlease', 'x'],
+      ['unlease', 'gone'],
     ],
   );
   const good = { consumer: 'x', uid: 33, gid: 33 };
@@ -98,7 +105,7 @@ test('leases: defaults, and what is refused before anything is asked', async () 
     { mode: 'rw' },
   ];
   for (const change of bad) assert.equal((await post({ ...good, ...change })).statusCode, 400, JSON.stringify(change));
-  assert.equal(seen.calls.length, 2);
+  assert.equal(seen.calls.length, 3);
 });
 
 test('volumes: grow hands on the size, with a unit or in bytes, and answers with the volume and what grew', async () => {

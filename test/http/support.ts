@@ -112,7 +112,10 @@ export const standIn = async (
       note('lease', name, { path, ...options });
       return { ...options, path, createdAt: null, state: 'mounted', mountPoint: '/mount/leases/main/x' };
     },
-    remove: async (name, consumer) => note('unlease', name, consumer),
+    remove: async (name, consumer) => {
+      note('unlease', name, consumer);
+      return consumer !== 'gone';
+    },
   };
   const growth: VolumeGrowPart = {
     grow: async (name, size = 2 ** 31) => {

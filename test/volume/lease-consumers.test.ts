@@ -186,7 +186,8 @@ await describeEngines('consumers of leases', (engine) => {
     ]);
     assert.equal((await leases.add('v', { consumer: 'rtmp', ...params })).createdAt, '2026-11-21T14:00:00.000Z');
     await assert.rejects(leases.add('v', { consumer: 'rtmp', ...params, readOnly: true }), { code: 'already-exists' });
-    await assert.rejects(leases.remove('v', 'nobody'), { code: 'not-found' });
+    assert.equal(await leases.remove('v', 'nobody'), false);
+    await assert.rejects(leases.remove('none', 'nobody'), { code: 'not-found' });
   });
 
   test('a lock under a lease is refused; drain waits for the consumer, and a consumer that stays keeps everything', async () => {
@@ -220,7 +221,8 @@ await describeEngines('consumers of leases', (engine) => {
     await manager.open('v');
     const mounted = (await leases.list('v')).map(({ consumer: name, state }) => [name, state]);
     assert.deepEqual(mounted, [['rtmp', 'mounted']]);
-    await leases.remove('v', 'rtmp');
+    assert.equal(await leases.remove('v', 'rtmp'), true);
+    assert.equal(await leases.remove('v', 'rtmp'), false, 'called again');
     assert.equal((await manager.lock('v')).state, 'locked');
   });
 

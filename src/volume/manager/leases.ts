@@ -110,19 +110,21 @@ export class VolumeLeases {
     });
   }
 
-  /** Throws `not-found`; `volume-busy` with the holders while somebody uses it. */
-  remove(volume: string, consumer: string): Promise<void> {
+  /**
+   * Idempotent: false where there was none. Throws `not-found` for an unknown volume; `volume-busy` with the holders while somebody uses
+   * the lease.
+   */
+  remove(volume: string, consumer: string): Promise<boolean> {
     return this.#params.manager.exclusive(volume, async (turn) => {
       const known = this.#records(volume).some((each) => each.consumer === consumer);
       const mounted = (await this.#mounted(volume)).some((each) => each.consumer === consumer);
-      if (!known && !mounted) {
-        throw new ReelError('not-found', { expected: `a lease of ${consumer} on the volume ${volume}`, got: 'none' });
-      }
+      if (!known && !mounted) return false;
       await this.#unmount(volume, consumer, false);
       const leases = this.#records(volume).filter((each) => each.consumer !== consumer);
       turn.volume.record = { ...turn.volume.record, leases };
       await turn.save();
       turn.tell({ type: 'volume.lease.removed', volume, consumer });
+      return true;
     });
   }
 
