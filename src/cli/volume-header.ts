@@ -7,12 +7,18 @@ import { formatBytes, print, table } from './output.ts';
 
 const urlOf = (name: string, rest: string): string => `/volumes/${encodeURIComponent(name)}/header/${rest}`;
 
-const listText = ({ backups }: HeaderBackups): string =>
+export const headerListText = ({ backups }: Pick<HeaderBackups, 'backups'>): string =>
   backups.length === 0
     ? 'no header backups'
     : table(
         ['NAME', 'KIND', 'MADE', 'SIZE', 'PLACES'],
-        backups.map(({ name, kind, at, bytes, files }) => [name, kind, at, formatBytes(bytes), String(files.length)]),
+        backups.map(({ name, kind, foreign, at, bytes, files }) => [
+          name,
+          foreign === null ? kind : `foreign (${foreign})`,
+          at,
+          formatBytes(bytes),
+          String(files.length),
+        ]),
       );
 
 const checkText = ({ ok, problems, size }: HeaderResults['header-check']): string =>
@@ -58,7 +64,7 @@ const list = (parent: Command): void => {
     .action(async (name: string, _local: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       const found = await clientOf(options).get<HeaderBackups>(urlOf(name, 'backups'));
-      print(options, found, listText(found));
+      print(options, found, headerListText(found));
     });
 };
 

@@ -36,6 +36,11 @@ const backupFile = Type.Object({
   name: Type.String(),
   uuid: Type.String(),
   kind: Type.Enum(['backup', 'replaced'], { description: 'replaced: what a restore found in the container' }),
+  foreign: nullable(
+    Type.String({
+      description: 'not null: of another container, this one, whatever its name says; no restore takes it',
+    }),
+  ),
   at: Type.String(),
   bytes: Type.Integer(),
   files: Type.Array(Type.String(), { description: 'the same bytes in each place' }),

@@ -194,6 +194,12 @@ await describeEngines('headers', (engine) => {
     const disguised = `${uuid}.20991231T000000000Z.img`;
     await copyFile(path.join(home(), theirs), path.join(home(), disguised));
     await assert.rejects(restore({ force: true }), { code: 'backup-foreign' });
+    const listed = (await backups()).map((file) => [file.name, file.foreign] as const);
+    assert.deepEqual(listed[0], [disguised, result.uuid]);
+    assert.ok(listed.slice(1).every(([, foreign]) => foreign === null));
+    const told = (await check()).problems.find((problem) => problem.kind === 'backup-foreign');
+    assert.equal(told?.severity, 'warns');
+    assert.ok(told.text.includes(disguised) && told.nextStep.includes(path.join(home(), disguised)));
     // Also where the container itself cannot say who it is.
     await damage(place.container(name), 0, 0x4000);
     await assert.rejects(restore({ backup: disguised, force: true }), { code: 'backup-foreign' });

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { VolumeContext } from '../context.ts';
+import { readLuksHeader } from '../luks-header.ts';
 
 /** One copy of a header, perhaps in two places. */
 export interface BackupFile {
@@ -9,6 +10,8 @@ export interface BackupFile {
   readonly uuid: string;
   /** `backup`: made to be restored. `replaced`: what a restore found in the container. */
   readonly kind: 'backup' | 'replaced';
+  /** The UUID in a file of it that is of another container than its name says; null where each is ours, or cannot be read. */
+  readonly foreign: string | null;
   /** When it was made: an ISO 8601 time. */
   readonly at: string;
   /** Bytes of one of them. */
@@ -40,6 +43,15 @@ export const backupNames = async (context: VolumeContext, uuid: string): Promise
   return (await Promise.all(inEach)).flat();
 };
 
+/** A name says nothing about what was copied to it. What cannot be read is told by whoever needs it. */
+const foreignIn = async (files: readonly string[], uuid: string): Promise<string | null> => {
+  for (const file of files) {
+    const header = await readLuksHeader(file).catch(() => undefined);
+    if (header !== undefined && header.uuid !== uuid) return header.uuid;
+  }
+  return null;
+};
+
 /** The copies of this container's header, newest first. Makings that a crash left are none. */
 export const listBackups = async (context: VolumeContext, uuid: string): Promise<BackupFile[]> => {
   const byName = new Map<string, string[]>();
@@ -54,6 +66,7 @@ export const listBackups = async (context: VolumeContext, uuid: string): Promise
       name,
       uuid: of,
       kind: replaced === undefined ? 'backup' : 'replaced',
+      foreign: await foreignIn(files, of),
       at: toIso(stamp),
       bytes: size,
       files,

@@ -11,7 +11,7 @@ import type { Which } from './find-container.ts';
 import { nextStepOf } from './next-step.ts';
 
 export interface HeaderProblem {
-  readonly kind: Finding['kind'] | 'restore-unfinished' | 'no-backup' | 'backups-on-one-disk';
+  readonly kind: Finding['kind'] | 'restore-unfinished' | 'no-backup' | 'backup-foreign' | 'backups-on-one-disk';
   /** `blocks`: the volume does not open. `warns`: it does, and something is to be done all the same. */
   readonly severity: 'blocks' | 'warns';
   readonly text: string;
@@ -37,9 +37,15 @@ const asProblem = ({ kind, refusal, text }: Finding, name: string): HeaderProble
 /** Whether the copies of the header share a disk with the container: then one accident takes all of them. */
 const aboutBackups = async (context: VolumeContext, container: string, backups: readonly BackupFile[]) => {
   const problems: HeaderProblem[] = [];
-  if (!backups.some(({ kind }) => kind === 'backup')) {
+  if (!backups.some(({ kind, foreign }) => kind === 'backup' && foreign === null)) {
     const nextStep = 'make one: `reelvault volume header backup`';
     problems.push({ kind: 'no-backup', severity: 'warns', text: 'no backup of this header', nextStep });
+  }
+  for (const { kind, name, foreign, files } of backups) {
+    if (kind !== 'backup' || foreign === null) continue;
+    const text = `the backup ${name} is of another container, ${foreign}`;
+    const nextStep = `remove it, or put the right file back: ${files.join(', ')}`;
+    problems.push({ kind: 'backup-foreign', severity: 'warns', text, nextStep });
   }
   const second = context.layout.headerCopies;
   const [home, away] = await Promise.all([stat(path.dirname(container)), second === null ? undefined : stat(second)]);

@@ -15,7 +15,7 @@ export const withRestoreHint = async (
   if (!(thrown instanceof ReelError) || (thrown.code !== 'not-luks' && thrown.code !== 'luks-damaged')) return thrown;
   if (thrown.parts.hint !== undefined) return thrown;
   const backups = uuid === undefined ? [] : await listBackups(context, uuid);
-  const hint = backups.some(({ kind }) => kind === 'backup')
+  const hint = backups.some(({ kind, foreign }) => kind === 'backup' && foreign === null)
     ? nextStepOf('header-damaged', name)
     : 'there is no backup of its header; put the right file back, or one of its header backups';
   return new ReelError(thrown.code, { ...thrown.parts, hint, cause: thrown, details: thrown.details });
