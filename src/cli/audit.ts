@@ -26,7 +26,10 @@ const verdict = ({ whole, entries, from, last, problem }: Verdict): string => {
 };
 
 export const audit = (parent: Command): void => {
-  const group = parent.command('audit').description('who did what: the audit trail');
+  const group = parent
+    .command('audit')
+    .description('who did what: the audit trail')
+    .addHelpText('after', '\nExamples:\n  reelvault audit list --limit 1000\n  reelvault audit verify');
   group
     .command('list')
     .description('the newest entries, oldest first')

@@ -27,14 +27,24 @@ export const table = (head: readonly string[], rows: readonly (readonly string[]
 const units = ['', 'K', 'M', 'G', 'T'];
 
 /** `1.5 GiB` */
-export const formatBytes = (bytes: number): string => {
+export const formatBytes = (bytes: number, digits = 1): string => {
   let value = bytes;
   let unit = 0;
   while (value >= 1024 && unit < units.length - 1) {
     value /= 1024;
     unit += 1;
   }
-  return `${Number(value.toFixed(1))} ${units[unit] === '' ? 'B' : `${units[unit]}iB`}`;
+  return `${Number(value.toFixed(digits))} ${units[unit] === '' ? 'B' : `${units[unit]}iB`}`;
+};
+
+/** Two sizes that differ, with as many digits as it takes to see that. */
+export const formatApart = (from: number, to: number): [string, string] => {
+  const most = 15;
+  for (let digits = 1; digits <= most; digits += 1) {
+    const texts: [string, string] = [formatBytes(from, digits), formatBytes(to, digits)];
+    if (texts[0] !== texts[1]) return texts;
+  }
+  return [`${from} bytes`, `${to} bytes`];
 };
 
 /** Prints the error and returns the exit code. Commander has printed its own errors already. */

@@ -60,7 +60,13 @@ Examples:
   status(program);
   events(program);
   audit(program);
-  const volume = program.command('volume').description('make, open, lock, list, look after and destroy volumes');
+  const volume = program
+    .command('volume')
+    .description('make, open, lock, list, look after and destroy volumes')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  reelvault volume create main --size 500G\n  reelvault volume list\n  reelvault volume open main --ask',
+    );
   const aboutVolumes = [
     volumeCreate,
     volumeOpen,
@@ -77,7 +83,13 @@ Examples:
     volumeLease,
   ];
   for (const verb of [...aboutVolumes, volumeHeader, volumeDestroy]) verb(volume);
-  const stream = program.command('stream').description('look at streams, and forget them');
+  const stream = program
+    .command('stream')
+    .description('look at streams, and forget them')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  reelvault stream list\n  reelvault stream show cam1\n  reelvault stream delete cam1',
+    );
   for (const verb of [streamList, streamShow, streamDelete]) verb(stream);
   overrideExits(program);
   return program;

@@ -23,7 +23,17 @@ export const status = (parent: Command): void => {
   parent
     .command('status')
     .description('whether the service and its parts are up; exit code 8 when one is not')
-    .addHelpText('after', '\nExample:\n  reelvault status && echo all is well')
+    .addHelpText(
+      'after',
+      `
+Exit code 8: some part is down, and one volume that failed is enough for that (the part \`volumes\`): the service may run all the same. Whether it
+runs is \`alive\` in the JSON, and each part has its own word there; without an answer there is no JSON, and the exit code is 8 too.
+
+Examples:
+  reelvault status && echo all is well
+  reelvault status --json | jq -e .alive             the service alone
+  reelvault status --json | jq -e .parts.recorder    one part alone`,
+    )
     .action(async (_local: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       const health = await clientOf(options).get<Health>('/health');

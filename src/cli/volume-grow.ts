@@ -5,7 +5,7 @@ import type { GrownView } from '../http/volume-grow.ts';
 import type { VolumeView } from '../http/volumes.ts';
 import type { AdminClient } from './client.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
-import { formatBytes, print } from './output.ts';
+import { formatApart, formatBytes, print } from './output.ts';
 
 /** What it has, or is on its way to. */
 const netSizeOf = ({ growing, netSize }: VolumeView): number => growing?.to ?? netSize;
@@ -14,6 +14,9 @@ const newSizeOf = async (client: AdminClient, url: string, text: string): Promis
   if (!text.startsWith('+')) return parseSize(text);
   return netSizeOf(await client.get<VolumeView>(url)) + parseSize(text.slice(1));
 };
+
+export const grownText = ({ from, to }: Pick<GrownView['grown'], 'from' | 'to'>): string =>
+  from === to ? `has this size already: ${formatBytes(to)}` : `grown from ${formatApart(from, to).join(' to ')}`;
 
 export const volumeGrow = (parent: Command): void => {
   parent
@@ -42,7 +45,6 @@ Examples:
       const { volume, grown } = answer;
       const waits =
         grown.filesystem === 'grown' ? '' : `\nthe filesystem gets its new size at the next open: ${grown.reason}`;
-      const sizes = `${formatBytes(grown.from)} to ${formatBytes(grown.to)}`;
-      print(options, answer, `${volume.name}: ${volume.state}, grown from ${sizes}${waits}`);
+      print(options, answer, `${volume.name}: ${volume.state}, ${grownText(grown)}${waits}`);
     });
 };

@@ -144,6 +144,9 @@ const repair = (parent: Command): void => {
 };
 
 export const volumeHeader = (parent: Command): void => {
-  const header = parent.command('header').description('back up, check, compare, restore and repair LUKS headers');
+  const header = parent
+    .command('header')
+    .description('back up, check, compare, restore and repair LUKS headers')
+    .addHelpText('after', '\nExamples:\n  reelvault volume header check main\n  reelvault volume header restore main');
   for (const verb of [backup, list, compare, check, restore, repair]) verb(header);
 };

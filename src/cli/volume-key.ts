@@ -8,7 +8,10 @@ import { volumeKeyRemove } from './volume-key-remove.ts';
 import { volumeKeyRotate } from './volume-key-rotate.ts';
 
 export const volumeKey = (parent: Command): void => {
-  const group = parent.command('key').description('list, add, change, remove and rotate the keys of a volume');
+  const group = parent
+    .command('key')
+    .description('list, add, change, remove and rotate the keys of a volume')
+    .addHelpText('after', '\nExamples:\n  reelvault volume key list main\n  reelvault volume key change main --ask');
   const verbs = [volumeKeyList, volumeKeyAdd, volumeKeyChange, volumeKeyRemove, volumeKeyRecovery, volumeKeyRotate];
   for (const verb of verbs) verb(group);
 };

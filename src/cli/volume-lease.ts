@@ -105,6 +105,12 @@ const remove = (parent: Command): void => {
 };
 
 export const volumeLease = (parent: Command): void => {
-  const lease = parent.command('lease').description('mounts of a volume for streaming servers');
+  const lease = parent
+    .command('lease')
+    .description('mounts of a volume for streaming servers')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  reelvault volume lease add main nginx --user www-data --read-only\n  reelvault volume lease list main',
+    );
   for (const verb of [add, list, remove]) verb(lease);
 };

@@ -35,7 +35,11 @@ const send = async (name: string, command: Command, below: string): Promise<void
 export const volumeReencrypt = (parent: Command): void => {
   const group = parent
     .command('reencrypt')
-    .description('give a LUKS2 volume a new volume key: all its data is written again');
+    .description('give a LUKS2 volume a new volume key: all its data is written again')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  reelvault volume reencrypt start main --ask\n  reelvault volume reencrypt status main',
+    );
   begins(group, 'start', 'begin; the volume is locked, or open for writing with the kernel engine')
     .option('--drop-other-keys', 'only the key that unlocks is carried over; let those of other slots go')
     .addHelpText(

@@ -14,6 +14,12 @@ const verbsOf = (command: Command, path: string): Verb[] =>
     ? [{ path, command }]
     : command.commands.flatMap((child) => verbsOf(child, `${path} ${child.name()}`));
 
+/** What only holds verbs. */
+const groupsOf = (command: Command, path: string): Verb[] =>
+  command.commands.length === 0
+    ? []
+    : [{ path, command }, ...command.commands.flatMap((child) => groupsOf(child, `${path} ${child.name()}`))];
+
 /** All that `--help` prints, what stands after the options too. */
 const helpOf = (command: Command): string => {
   let text = '';
@@ -23,6 +29,7 @@ const helpOf = (command: Command): string => {
 };
 
 const verbs = verbsOf(makeProgram(), 'reelvault');
+const groups = groupsOf(makeProgram(), 'reelvault');
 
 test('there are verbs', () => {
   assert.ok(verbs.length > 30, verbs.map(({ path }) => path).join('\n'));
@@ -38,3 +45,17 @@ for (const { path, command } of verbs) {
     for (const option of command.options) assert.ok(option.description.length > 5, `${option.flags} says nothing`);
   });
 }
+
+for (const { path, command } of groups) {
+  test(`${path} --help: an example of one of its verbs`, () => {
+    const [, examples = ''] = helpOf(command).split(/\nExamples?:\n/);
+    assert.ok(examples.includes(`${path} `), `no example of "${path}" in:\n${helpOf(command)}`);
+  });
+}
+
+test('status --help: what exit code 8 means, and how to ask for the service alone', () => {
+  const status = verbs.find(({ path }) => path === 'reelvault status');
+  assert.ok(status !== undefined);
+  assert.match(helpOf(status.command), /Exit code 8: some part is down, and one volume that failed is enough/);
+  assert.match(helpOf(status.command), /\.alive/);
+});
