@@ -139,7 +139,9 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
   }
   const unfinished = (await exists(paths.creating)) || (await exists(paths.creatingDevice));
   const missing = paths.isDevice ? unfinished || !(await present(paths.container)) : !(await exists(paths.container));
-  const moved = paths.isDevice ? undefined : movedContainer(context.layout, paths.container, { mount, missing });
+  // One that was being created is mounted before it has its name: it was not moved away.
+  const moved =
+    paths.isDevice || unfinished ? undefined : movedContainer(context.layout, paths.container, { mount, missing });
   if (moved !== undefined) {
     const report: VolumeReport = { ...nothing, state: 'stale', problem: movedAway(paths, moved, missing).toJSON() };
     return { paths, container: moved, attachments: await attachmentsOf(context, moved), mount, report };
