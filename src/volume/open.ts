@@ -19,6 +19,7 @@ import { lookAt } from './look.ts';
 import { openOtherwise } from './open-otherwise.ts';
 import { awaitOrphans } from './orphans.ts';
 import { continueBelow, proveCarriedKey, refuseUnopenable } from './reencrypt/reencrypt.ts';
+import { refuseReplaced } from './refuse-replaced.ts';
 import { tearDown } from './teardown.ts';
 import { withUndo } from './undo.ts';
 import { finishRename } from './unfinished.ts';
@@ -48,13 +49,7 @@ export const openVolume = async (
   if (look.report.problem?.code === 'container-changed' && !paths.isDevice)
     throw new ReelError('container-changed', look.report.problem);
   if (container === undefined || container.block === 'gone') throw notThere(name, look.report.state);
-  if (request.uuid !== undefined && request.uuid !== container.uuid) {
-    throw new ReelError('container-replaced', {
-      expected: `the container ${request.uuid} at ${container.path}`,
-      got: container.uuid,
-      hint: 'the file was replaced; put the right one back',
-    });
-  }
+  refuseReplaced(container, request.uuid);
   // 2 header and guard
   if (look.report.state !== 'open') await proveHeader(paths, { uuid: request.uuid, size: request.size });
   const header = await context.luks.dump(container.path);

@@ -10,6 +10,7 @@ import type { Attachment, ContainerFile } from '../engine/engine.ts';
 import type { VolumePaths } from '../layout.ts';
 import { type Look, lookAt, throwStorageProblem } from '../look.ts';
 import type { Mount } from '../mountinfo.ts';
+import { refuseReplaced } from '../refuse-replaced.ts';
 import { allocate, lengthen, refuseNoSpace } from './container.ts';
 import { growMounted, type Mounted, measureFilesystem, onlineRefusal } from './filesystem.ts';
 import { readJournal, removeJournal, writeJournal } from './journal.ts';
@@ -119,12 +120,7 @@ const examine = async (context: VolumeContext, request: Requests['grow']): Promi
   if (container === undefined) {
     throw new ReelError('not-found', { expected: `a container of volume ${name}`, got: 'none' });
   }
-  if (uuid !== undefined && uuid !== container.uuid) {
-    throw new ReelError('container-replaced', {
-      expected: `the container ${uuid} at ${container.path}`,
-      got: container.uuid,
-    });
-  }
+  refuseReplaced(container, uuid);
   const [attachment] = look.attachments;
   const isOpen = report.state === 'open' && attachment !== undefined && look.mount !== undefined;
   if (report.access === 'readOnly') {

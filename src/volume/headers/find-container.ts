@@ -7,6 +7,7 @@ import type { VolumePaths } from '../layout.ts';
 import { attachmentsOf } from '../look.ts';
 import { mountAt, readMounts } from '../mountinfo.ts';
 import { placeOf } from '../place.ts';
+import { refuseReplaced } from '../refuse-replaced.ts';
 
 /** Which container a request is about. `uuid` is the registered one: what is left to go by when the header cannot be read. */
 export interface Which {
@@ -31,13 +32,7 @@ export const findContainer = async (context: VolumeContext, which: Which): Promi
   await context.layout.proveFile(paths.container);
   const header = await readHeader(paths.container);
   const own = header.type === 'luks1' || header.type === 'luks2' ? uuidOf(header) : undefined;
-  if (own !== undefined && which.uuid !== undefined && own !== which.uuid) {
-    throw new ReelError('container-replaced', {
-      expected: `the container ${which.uuid} at ${paths.container}`,
-      got: own,
-      hint: 'the file was replaced; put the right one back',
-    });
-  }
+  if (own !== undefined) refuseReplaced({ path: paths.container, uuid: own }, which.uuid);
   const uuid = own ?? which.uuid;
   if (uuid !== undefined) return { paths, header, uuid };
   const [finding] = findingsOf(header);

@@ -9,6 +9,7 @@ import { isBackedUp, renewHeaderBackup } from '../headers/backup.ts';
 import { otherKeysHint, readKeyFile } from '../key-file.ts';
 import type { VolumePaths } from '../layout.ts';
 import { containerAt } from '../look.ts';
+import { refuseReplaced } from '../refuse-replaced.ts';
 import { finishRename } from '../unfinished.ts';
 import { forgetRemoved } from './kinds.ts';
 
@@ -35,13 +36,7 @@ export const locate = async (
   const paths = context.layout.paths(name, at);
   await finishRename(paths);
   const container = await containerAt(context, paths.container);
-  if (uuid !== undefined && uuid !== container.uuid) {
-    throw new ReelError('container-replaced', {
-      expected: `the container ${uuid} at ${container.path}`,
-      got: container.uuid,
-      hint: 'the file was replaced; put the right one back',
-    });
-  }
+  refuseReplaced(container, uuid);
   return { paths, container };
 };
 
