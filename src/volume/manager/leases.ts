@@ -134,10 +134,6 @@ export class VolumeLeases {
     const { manager, log } = this.#params;
     const mounted = await this.#mounted(volume);
     const wanted = this.#wanted(volume, mounted);
-    // A lock by force leaves the mount points of all leases, also of those that have ended with it.
-    for (const ended of this.#records(volume).filter((record) => !wanted.includes(record))) {
-      await this.#unmount(volume, ended.consumer, false);
-    }
     for (const record of wanted) {
       const { consumer } = record;
       if (mounted.some((each) => each.consumer === consumer)) continue;
@@ -151,6 +147,19 @@ export class VolumeLeases {
       }
     }
     this.#drained.delete(volume);
+    await this.#clearEnded(volume, wanted);
+  }
+
+  /** A lock by force leaves the mount points of all leases, also of those that have ended with it. */
+  async #clearEnded(volume: string, wanted: readonly LeaseRecord[]): Promise<void> {
+    for (const { consumer } of this.#records(volume).filter((record) => !wanted.includes(record))) {
+      try {
+        await this.#unmount(volume, consumer, false);
+      } catch (thrown) {
+        const err = toReelError(thrown);
+        this.#params.log.error({ volume, consumer, err }, 'the mount point of an ended lease could not be removed');
+      }
+    }
   }
 
   async #beforeLock(volume: string, { drain, slam, deadlineMs }: LockOptions): Promise<void> {
