@@ -205,19 +205,25 @@ export class UserspaceEngine implements Engine {
 
 const isDead = (pid: number, { block }: ContainerFile): boolean => block !== null && blockDeviceOf(pid) !== block;
 
-/** Waits until no block plane of ours has the container open, then insists. One that has closed it may still hold its key: it has to be gone, too. */
+/** Block planes of the container that are there at all: one that has closed it may still hold its key. */
+const allPlanes = async (container: ContainerFile, directory: string): Promise<ReadonlySet<number>> => {
+  const pids = new Set(await blockPlanes(container, directory));
+  const plane = findPlane(directory);
+  return plane === undefined ? pids : pids.add(plane);
+};
+
+/** Waits until no block plane of ours is there, then insists. */
 const ended = async (container: ContainerFile, directory: string): Promise<void> => {
   for (const signal of ['SIGTERM', 'SIGKILL', undefined] as const) {
     const deadline = Date.now() + endPatienceMs;
-    let pids = await blockPlanes(container, directory);
-    const isThere = (): boolean => pids.length > 0 || findPlane(directory) !== undefined;
-    while (isThere() && Date.now() < deadline) {
+    let pids = await allPlanes(container, directory);
+    while (pids.size > 0 && Date.now() < deadline) {
       await sleep(20);
       // one that was still starting mounts late
       await unmountAll(directory);
-      pids = await blockPlanes(container, directory);
+      pids = await allPlanes(container, directory);
     }
-    if (!isThere()) return;
+    if (pids.size === 0) return;
     if (signal === undefined) break;
     for (const pid of pids) process.kill(pid, signal);
   }
