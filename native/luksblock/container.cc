@@ -3,14 +3,21 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <mntent.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "luksblock/refusal.h"
 
@@ -20,6 +27,29 @@ namespace {
 // lo_device is the kernel's huge_encode_dev(), which for these numbers is what stat gives.
 bool backs(const loop_info64& loop, const struct stat& info) {
   return loop.lo_inode == info.st_ino && loop.lo_device == info.st_dev;
+}
+
+std::string firstLine(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+// Directories of the block planes that are mounted. A loop device over one of them serves no container; and where that plane hangs, whoever
+// opens the device waits in the kernel, where no signal reaches, behind the one that was closing it.
+std::vector<std::string> mountedPlanes() {
+  std::vector<std::string> directories;
+  const std::unique_ptr<FILE, int (*)(FILE*)> mounts(setmntent("/proc/self/mounts", "re"), endmntent);
+  if (!mounts) return directories;
+  while (const mntent* mount = getmntent(mounts.get())) {
+    if (std::string_view(mount->mnt_type) == "fuse.luksblock") directories.push_back(std::string(mount->mnt_dir) + "/");
+  }
+  return directories;
+}
+
+bool liesBelow(const std::vector<std::string>& directories, const std::string& path) {
+  return std::ranges::any_of(directories, [&](const std::string& directory) { return path.starts_with(directory); });
 }
 
 }  // namespace
@@ -64,10 +94,12 @@ int Container::currentSize(uint64_t& bytes) const {
 
 // dm-crypt reaches a file through a loop device, so a loop over this file means that the kernel engine (or somebody) has it.
 void Container::refuseLoops() const {
+  const std::vector<std::string> planes = mountedPlanes();
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/sys/block", ignored)) {
-    if (!std::filesystem::exists(entry.path() / "loop", ignored)) continue;
+    if (liesBelow(planes, firstLine(entry.path() / "loop/backing_file"))) continue;
     const std::string device = "/dev/" + entry.path().filename().string();
+    if (!std::filesystem::exists(entry.path() / "loop", ignored)) continue;
     UniqueFd loop(open(device.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     loop_info64 status{};
     if (!loop || ioctl(loop.get(), LOOP_GET_STATUS64, &status) != 0 || !backs(status, info)) continue;
