@@ -41,12 +41,14 @@ export class Ground {
     this.#directory = directory;
   }
 
-  static async make(engine: EngineName): Promise<Ground> {
+  /** `hangMs`: when the watch cuts a block plane off that hangs. */
+  static async make(engine: EngineName, hangMs = 4_000): Promise<Ground> {
     const place = await Place.make();
     const directory = await mkdtemp(path.join(tmpdir(), 'reelvault-fault-'));
     const control = await FaultControl.make(directory, [`${place.root}/`]);
     const ground = new Ground(place, control, engine, directory);
-    ground.#helper = await place.helper({ stepsTo: control.trace }, control.environment);
+    const watch = { hangMs, lookMs: 50, askMs: 200 };
+    ground.#helper = await place.helper({ stepsTo: control.trace, watch }, control.environment);
     ground.#atStart = await ground.#idleDescriptors();
     return ground;
   }

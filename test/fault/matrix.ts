@@ -44,7 +44,7 @@ const looksAtPlane = ({ program, call, path }: SeenCall): boolean =>
 /** The codes with which an operation may answer a fault. */
 const codesOf = (fault: Fault, call: SeenCall): readonly string[] =>
   looksAtPlane(call) || fault === 'stuck'
-    ? [...codes[fault], 'volume-state', 'block-plane-died']
+    ? [...codes[fault], 'io-error', 'volume-state', 'block-plane-died']
     : codesWithout(fault, call);
 
 const codesWithout = (fault: Fault, { program }: SeenCall): readonly string[] =>

@@ -69,6 +69,11 @@ const opening = (ground: Ground, readOnly: boolean): Operation => ({
   name: readOnly ? 'open read-only' : 'open',
   prepare: () => ground.lock('v'),
   act: () => ground.open('v', { readOnly }),
+  // what hangs may be a read ahead, which nobody waits for before the data is read
+  cutOff: async () => {
+    await ground.slam('v');
+    await ground.open('v', { readOnly });
+  },
   prove: () => ground.proveData('v'),
 });
 

@@ -64,6 +64,8 @@ const processOf = ({ pid, directory }: Plane): ProcessFacts | undefined => {
   return found?.state === 'Z' ? undefined : found;
 };
 
+const deviceKey = (directory: string): string => `${directory}/plain`;
+
 export class BlockPlanes {
   readonly #params: BlockPlanesParams;
   readonly #planes = new Map<string, Plane>();
@@ -106,7 +108,12 @@ export class BlockPlanes {
 
   #forget(directory: string): void {
     this.#planes.delete(directory);
+    this.#forgetWork(directory);
+  }
+
+  #forgetWork(directory: string): void {
     this.#clock.forget(directory);
+    this.#clock.forget(deviceKey(directory));
   }
 
   async #lookAt(mount: Mount): Promise<void> {
@@ -114,16 +121,14 @@ export class BlockPlanes {
     const plane = this.#plane(mount);
     const alive = processOf(plane) !== undefined;
     const work = loopsOn(path.join(point, 'plain')).map(deviceWork);
+    const waiting = work.reduce((sum, each) => sum + each.waiting, 0);
+    const done = work.map((each) => each.done).join(' ');
+    const asked = fuseWaiting(device) > waiting || plane.asked === 'waiting';
     const now = performance.now();
-    const waiting = work.reduce((sum, each) => sum + each.waiting, fuseWaiting(device));
-    plane.stalledMs = this.#clock.look(
-      point,
-      {
-        pending: alive && (waiting > 0 || plane.asked === 'waiting'),
-        done: [plane.answers, ...work.map((each) => each.done)].join(' '),
-      },
-      now,
-    );
+    // The data on its own: a plane may answer every question and keep a single request, which all that comes later waits behind.
+    const data = this.#clock.look(deviceKey(point), { pending: alive && waiting > 0, done }, now);
+    const all = this.#clock.look(point, { pending: alive && asked, done: `${plane.answers} ${done}` }, now);
+    plane.stalledMs = Math.max(data, all);
     if (!alive) return;
     if (plane.stalledMs >= this.#params.hangMs && plane.abortedAfterMs === null) await this.#abort(plane);
     else if (plane.asked === 'answered' && now - plane.lastAskedAt >= (this.#params.askMs ?? 5000))
@@ -136,7 +141,7 @@ export class BlockPlanes {
     if (known !== undefined && known.abortedAfterMs === null && processOf(known) !== undefined) return known;
     const pid = findPlane(point);
     if (known !== undefined && (pid === undefined || pid === known.pid)) return known;
-    this.#clock.forget(point);
+    this.#forgetWork(point);
     const plane: Plane = {
       ...{ directory: point, pid, stalledMs: 0, asked: 'answered', answers: 0 },
       ...{ lastAskedAt: Number.NEGATIVE_INFINITY, status: null, abortedAfterMs: null },
