@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { signalIfThere } from '../exec/signal.ts';
 import { findOpeners } from './holders.ts';
 
 const patienceMs = 10_000;
@@ -20,13 +21,7 @@ export const awaitOrphans = async (files: readonly string[], spare: readonly num
     await sleep(50);
     pids = await left();
   }
-  for (const pid of pids) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // it ended meanwhile
-    }
-  }
+  for (const pid of pids) signalIfThere(pid, 'SIGKILL');
   while (pids.length > 0 && Date.now() < deadline + patienceMs) {
     await sleep(20);
     pids = await left();

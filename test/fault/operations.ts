@@ -75,6 +75,7 @@ const opening = (ground: Ground, readOnly: boolean): Operation => ({
     await ground.open('v', { readOnly });
   },
   prove: () => ground.proveData('v'),
+  thereAfter: ['proven'],
 });
 
 const locking = (ground: Ground): Operation => ({

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReelError } from '../../errors.ts';
+import { signalIfThere } from '../../exec/signal.ts';
 import type { ContainerFile } from './engine.ts';
 import { mappingName } from './mapping-name.ts';
 
@@ -58,11 +59,7 @@ export const endOnlineRewriters = async (container: ContainerFile): Promise<void
   for (let pids = online(); pids.length > 0; pids = online()) {
     for (const pid of pids.filter((each) => !asked.has(each))) {
       asked.add(pid);
-      try {
-        process.kill(pid, 'SIGTERM');
-      } catch {
-        // it ended meanwhile
-      }
+      signalIfThere(pid, 'SIGTERM');
     }
     if (Date.now() > deadline) {
       throw new ReelError('volume-busy', {

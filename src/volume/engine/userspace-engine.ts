@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReelError, toReelError } from '../../errors.ts';
 import { run } from '../../exec/run.ts';
+import { signalIfThere } from '../../exec/signal.ts';
 import { spawnDetached } from '../../exec/spawn-detached.ts';
 import type { EngineProbe } from '../../helper/protocol/machine.ts';
 import type { Luks } from '../../luks/luks.ts';
@@ -148,7 +149,7 @@ export class UserspaceEngine implements Engine {
     const connection = await abortFuse(directory);
     // The connection of a server that has ended is cut, too; one that was stopped by a signal hears SIGKILL only.
     const planes = await blockPlanes(container, directory);
-    for (const pid of planes) process.kill(pid, 'SIGKILL');
+    for (const pid of planes) signalIfThere(pid, 'SIGKILL');
     return [...(connection === undefined ? [] : [connection]), ...planes.map((pid) => `luksblock (pid ${pid})`)];
   }
 
@@ -225,7 +226,7 @@ const ended = async (container: ContainerFile, directory: string): Promise<void>
     }
     if (pids.size === 0) return;
     if (signal === undefined) break;
-    for (const pid of pids) process.kill(pid, signal);
+    for (const pid of pids) signalIfThere(pid, signal);
   }
   throw new ReelError('io-error', {
     expected: 'the block plane to end',

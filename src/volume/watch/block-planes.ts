@@ -5,6 +5,7 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { run } from '../../exec/run.ts';
+import { signalIfThere } from '../../exec/signal.ts';
 import { abortFuse } from '../engine/fuse-abort.ts';
 import {
   deviceWork,
@@ -183,7 +184,7 @@ export class BlockPlanes {
     const { directory, pid, stalledMs } = plane;
     plane.abortedAfterMs = Math.round(stalledMs);
     this.#params.log.error({ directory, pid, stalledMs }, 'a block plane hangs: cutting it off');
-    if (pid !== undefined && processOf(plane) !== undefined) process.kill(pid, 'SIGKILL');
+    if (pid !== undefined && processOf(plane) !== undefined) signalIfThere(pid, 'SIGKILL');
     await abortFuse(directory).catch((err: unknown) => {
       this.#params.log.error({ err, directory }, 'the connection of a block plane could not be aborted');
     });
