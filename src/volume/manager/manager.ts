@@ -1,11 +1,9 @@
-import { closeSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { defaultSettings } from '../../config/settings.ts';
 import { ReelError, toReelError } from '../../errors.ts';
 import type { HelperClient, Reply } from '../../helper/client.ts';
 import type { Unlocked } from '../../helper/protocol/unlock.ts';
-import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import { otherKeysHint } from '../key-file.ts';
 import { KeyedMutex } from '../mutex.ts';
 import { openOtherwise } from '../open-otherwise.ts';
@@ -16,8 +14,9 @@ import { tellProgress } from './follow-progress.ts';
 import type { LockOptions, OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
 import { Listeners, openedOf } from './listeners.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
-import { type CreateParams, chooseEngine, createRequest, freeContainer, neverMade, recordOf } from './new-volume.ts';
-import { failureOf, problemOf } from './next-step.ts';
+import { type CreateParams, chooseEngine, createRequest, freeContainer, recordOf, refuseTaken } from './new-volume.ts';
+import { failureOf } from './next-step.ts';
+import { reconcileVolume } from './reconcile.ts';
 import { type VolumeRecord, VolumeRegistry } from './registry.ts';
 import { type SlammedView, slamVolume } from './slam.ts';
 import type { Turn } from './turn.ts';
@@ -164,7 +163,7 @@ export class VolumeManager {
         hint: 'choose another name',
       });
     }
-    this.#refuseTaken(params.device);
+    refuseTaken(this.list(), params.device);
     const { helper, now } = this.#params;
     const engine = params.engine ?? (await chooseEngine(helper));
     const request = createRequest(params, engine);
@@ -259,57 +258,20 @@ export class VolumeManager {
     return tellProgress({ volume, helper: this.#params.helper, tell: (event) => this.tell(event) }, work);
   }
 
-  /** Takes over what the helper finds. Never throws: what is wrong is the volume's state. */
-  async #reconcile(name: string): Promise<void> {
-    const volume = this.#volume(name);
-    const { container, uuid } = volume.record;
-    try {
-      const request = { verb: 'inspect', name, container, descriptor: true } as const;
-      const { result, fd } = await this.#params.helper.call(request);
-      if (uuid === null && (result.state === 'absent' || result.state === 'unfinished')) await this.#forget(volume);
-      else if (neverMade(volume.record, result.uuid)) await this.#remove(volume);
-      else await this.#take(volume, result, fd);
-    } catch (thrown) {
-      const error = toReelError(thrown);
-      if (neverMade(volume.record, null) && error.code !== 'helper-unavailable') await this.#remove(volume);
-      else volume.become('failed', { failure: failureOf(error) });
-    }
-  }
-
-  /** Of a volume whose making failed: takes away what may be left, and the record. */
-  async #forget(volume: ManagedVolume): Promise<void> {
-    const { name } = volume.record;
-    await this.#params.helper.call({ verb: 'lock', name });
-    await this.#remove(volume);
+  #reconcile(name: string): Promise<void> {
+    const { helper, log } = this.#params;
+    return reconcileVolume(this.#volume(name), {
+      ...{ helper, log },
+      save: () => this.#save(),
+      remove: (volume) => this.#remove(volume),
+      opened: (volume) => this.#opened(volume),
+    });
   }
 
   async #remove(volume: ManagedVolume): Promise<void> {
     volume.become('absent');
     this.#volumes.delete(volume.record.name);
     await this.#save();
-  }
-
-  async #take(volume: ManagedVolume, report: VolumeReport, fd: number): Promise<void> {
-    const { name, uuid } = volume.record;
-    const problem = problemOf(volume.record, report);
-    if (problem !== undefined) {
-      if (fd >= 0) closeSync(fd);
-      volume.become(report.state === 'absent' ? 'absent' : 'failed', { report, failure: failureOf(problem) });
-      return;
-    }
-    if (uuid === null && report.uuid !== null) {
-      const { newUuid: _, ...record } = volume.record;
-      volume.record = { ...record, uuid: report.uuid, size: Math.max(record.size, report.size ?? 0) };
-      await this.#save();
-    }
-    if (report.state !== 'open') {
-      volume.become(report.state === 'locked' ? 'locked' : 'absent', { report });
-      return;
-    }
-    await volume.release();
-    volume.become('open', { report, fd });
-    this.#params.log.info({ volume: name }, 'volume adopted');
-    await this.#opened(volume);
   }
 
   async #watch(): Promise<void> {
@@ -341,16 +303,6 @@ export class VolumeManager {
     volume.become('failed', { failure: failureOf(error) });
     await this.#listeners.lost(name, error);
     await volume.release();
-  }
-
-  #refuseTaken(device: string | undefined): void {
-    const owner = this.list().find(({ blockDevice }) => blockDevice !== null && blockDevice === device);
-    if (owner === undefined) return;
-    throw new ReelError('already-exists', {
-      expected: `no volume on ${device} yet`,
-      got: `the volume ${owner.name}`,
-      hint: `destroy it first: \`reelvault volume destroy ${owner.name}\``,
-    });
   }
 
   #volume(name: string): ManagedVolume {

@@ -4,6 +4,7 @@ import type { HelperClient } from '../../helper/client.ts';
 import type { Requests } from '../../helper/protocol.ts';
 import { containerBytes } from '../create/options.ts';
 import type { EngineName } from '../states.ts';
+import type { VolumeView } from './managed-volume.ts';
 import type { VolumeRecord } from './registry.ts';
 
 /** What may be said of a new volume; docs/volumes.md says what each means. */
@@ -77,5 +78,16 @@ export const chooseEngine = async (helper: HelperClient): Promise<EngineName> =>
   throw new ReelError('engine-unavailable', {
     expected: 'the kernel or the userspace engine',
     got: `neither: ${kernel.reason}; ${userspace.reason}`,
+  });
+};
+
+/** Throws `already-exists` where one of `volumes` lies on `device`. */
+export const refuseTaken = (volumes: readonly VolumeView[], device: string | undefined): void => {
+  const owner = volumes.find(({ blockDevice }) => blockDevice !== null && blockDevice === device);
+  if (owner === undefined) return;
+  throw new ReelError('already-exists', {
+    expected: `no volume on ${device} yet`,
+    got: `the volume ${owner.name}`,
+    hint: `destroy it first: \`reelvault volume destroy ${owner.name}\``,
   });
 };
