@@ -1,12 +1,18 @@
 /**
- * `npm run faults [-- --only NAME,… --every N --json]`: every fault of every operation (docs/testing.md), or each N-th of them. What is not
- * as documented goes to stderr as it is found, and how far it is; the last line of stdout is the count, or with --json one object with the figures.
+ * `npm run faults [-- --only NAME,… --at TEXT --every N --json]`: every fault of every operation (docs/testing.md), or each N-th of them, or
+ * those at calls that hold TEXT (`exec cat`). What is not as documented goes to stderr as it is found, and how far it is; the last line of
+ * stdout is the count, or with --json one object with the figures.
  */
 import { parseArgs } from 'node:util';
 import { runFaults, summary } from './run.ts';
 
 const { values } = parseArgs({
-  options: { json: { type: 'boolean' }, only: { type: 'string' }, every: { type: 'string', default: '1' } },
+  options: {
+    json: { type: 'boolean' },
+    only: { type: 'string' },
+    at: { type: 'string', default: '' },
+    every: { type: 'string', default: '1' },
+  },
 });
 const every = Number(values.every);
 let tried = 0;
@@ -14,7 +20,9 @@ const figures = await runFaults({
   engine: 'userspace',
   only: values.only?.split(','),
   choose: (cases, operation) => {
-    const chosen = cases.filter((_, index) => index % every === 0);
+    const chosen = cases
+      .filter(({ call: { program, call, path } }) => `${program} ${call} ${path}`.includes(values.at))
+      .filter((_, index) => index % every === 0);
     process.stderr.write(`${operation}: ${chosen.length} faults\n`);
     return chosen;
   },
