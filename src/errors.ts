@@ -116,6 +116,13 @@ export const errorTable = {
   'recording-stopped': row('recording was stopped while the publisher was sending', 'unavailable', 503, 8, true),
   'no-recording': row('nothing is recorded in this range', 'missing', 404, 4, false),
   'range-invalid': row('the requested range cannot be served', 'invalid', 416, 2, false),
+  'catalog-unavailable': row(
+    'the catalog of the archive is not complete yet, or has failed',
+    'unavailable',
+    503,
+    8,
+    true,
+  ),
   'archive-damaged': row('the archive holds something it must not', 'damaged', 500, 6, false),
   // the rest
   'audit-unavailable': row('the audit trail cannot be written', 'unavailable', 503, 8, true),

@@ -3,10 +3,11 @@
 import { once } from 'node:events';
 import { closeSync, constants, createReadStream, fstatSync, type ReadStream } from 'node:fs';
 import { ReelError } from '../errors.ts';
+import type { Catalog } from './catalog/catalog.ts';
 import { IndexCache } from './index-cache.ts';
 import { hourOf, indexPath, reelPath } from './reel.ts';
 import { reelHours } from './reel-tree.ts';
-import { addToRanges, endUs, type Segment, type TimeRange } from './segment.ts';
+import { addToRanges, endUs, mergeRange, type Segment, type TimeRange } from './segment.ts';
 import { type VolumeFiles, whenMissing } from './volume-files.ts';
 
 /** The part of one hour's reel that a range touches: `reel.slice(first, end)`. */
@@ -36,6 +37,8 @@ export const isDamage = (error: unknown): error is ReelError =>
 
 export class VolumeArchive {
   readonly files: VolumeFiles;
+  /** None for a volume that is open read-only. Closed with the archive. */
+  readonly catalog: Catalog | undefined;
   readonly #cache: IndexCache;
   readonly #reading = new Set<ReadStream>();
   readonly #onDamaged: (stream: string, hour: number, error: ReelError) => void;
@@ -47,10 +50,12 @@ export class VolumeArchive {
   /** `onDamaged` hears once of a reel that is passed over because its index cannot be read (`archive-damaged`). */
   constructor(params: {
     files: VolumeFiles;
+    catalog?: Catalog;
     maxCachedSegments?: number;
     onDamaged?: (stream: string, hour: number, error: ReelError) => void;
   }) {
     this.files = params.files;
+    this.catalog = params.catalog;
     this.#onDamaged = params.onDamaged ?? (() => {});
     this.#cache = new IndexCache({ maxSegments: params.maxCachedSegments ?? 200_000 });
   }
@@ -138,21 +143,34 @@ export class VolumeArchive {
   }
 
   /** Reel by reel, the durable segments that touch `[fromUs, toUs)`. Holds one reel at a time. */
-  async *parts(stream: string, fromUs: number, toUs: number): AsyncGenerator<ReelPart> {
+  async *parts(stream: string, fromUs: number, toUs: number, firstHour = 0): AsyncGenerator<ReelPart> {
     // The last segment of the hour before may reach into this one.
-    for (const hour of reelHours(this.#list, stream, Math.max(0, this.#hour(fromUs) - 1), this.#hour(toUs))) {
-      const reel = await this.readable(stream, hour);
-      const first = firstWhere(reel, (segment) => endUs(segment) > fromUs);
-      const end = firstWhere(reel, (segment) => segment.startUs >= toUs);
-      if (first < end) yield { hour, reel, first, end };
+    const first = Math.max(firstHour, this.#hour(fromUs) - 1);
+    for (const hour of reelHours(this.#list, stream, first, this.#hour(toUs))) {
+      const part = await this.#part(stream, hour, fromUs, toUs);
+      if (part.first < part.end) yield part;
     }
   }
 
-  /** The recorded time that touches `[fromUs, toUs)`, in order; whole segments, so the ends may lie outside. */
+  /**
+   * The recorded time that touches `[fromUs, toUs)`, in order; whole segments, so the ends may lie outside. The catalog answers for the reels
+   * that nobody writes into, where it can; the others are read.
+   */
   async ranges(stream: string, fromUs: number, toUs: number): Promise<TimeRange[]> {
+    const first = Math.max(0, this.#hour(fromUs) - 1);
+    const limit = this.#durableStart.get(stream);
+    const firstRead = limit === undefined ? lastHour + 1 : Math.max(hourOf(limit), 0);
+    const last = Math.min(this.#hour(toUs), firstRead - 1);
+    const known = last < first ? [] : await this.catalog?.ranges(stream, first, last, fromUs, toUs);
     const ranges: TimeRange[] = [];
-    for await (const part of this.parts(stream, fromUs, toUs))
+    const add = (part: ReelPart): void => {
       for (const segment of part.reel.slice(part.first, part.end)) addToRanges(ranges, segment);
+    };
+    for (const piece of known ?? [])
+      if ('hour' in piece) add(await this.#part(stream, piece.hour, fromUs, toUs));
+      else for (const range of piece.ranges) mergeRange(ranges, range);
+    if (known === undefined || firstRead <= this.#hour(toUs))
+      for await (const part of this.parts(stream, fromUs, toUs, known === undefined ? 0 : firstRead)) add(part);
     return ranges;
   }
 
@@ -187,13 +205,21 @@ export class VolumeArchive {
     return this.#reading.size;
   }
 
-  /** Ends all reads and resolves when their descriptors are closed, so that the volume can be locked. */
+  /** Ends all reads and the catalog, and resolves when their descriptors are closed, so that the volume can be locked. */
   async close(): Promise<void> {
+    const catalogClosed = this.catalog?.close();
     const closed = [...this.#reading].map((bytes) => once(bytes, 'close'));
     const stopped = new ReelError('volume-state', { expected: 'an open volume', got: 'one that is being locked' });
     for (const bytes of this.#reading) bytes.destroy(stopped);
     // `once` rejects on the error that the destroyed stream reports; only the closing matters.
     await Promise.allSettled(closed);
+    await catalogClosed;
+  }
+
+  async #part(stream: string, hour: number, fromUs: number, toUs: number): Promise<ReelPart> {
+    const reel = await this.readable(stream, hour);
+    const first = firstWhere(reel, (segment) => endUs(segment) > fromUs);
+    return { hour, reel, first, end: firstWhere(reel, (segment) => segment.startUs >= toUs) };
   }
 
   #reelBytes(stream: string, hour: number): number {

@@ -36,10 +36,14 @@ export const isGap = (former: Segment, next: Segment): boolean => next.startUs -
 export const isDiscontinuous = (segment: Segment, former: Segment | undefined): boolean =>
   hasFlag(segment, segmentFlags.discontinuity) || (former !== undefined && isGap(former, segment));
 
-/** Extends `ranges` (in order of time) with `segment`. A discontinuity without missing time does not part a range. */
-export const addToRanges = (ranges: TimeRange[], segment: Segment): void => {
+/** Extends `ranges` (in order of time) with a range that does not begin before the last one. */
+export const mergeRange = (ranges: TimeRange[], { startUs, endUs }: TimeRange): void => {
   const last = ranges.at(-1);
-  if (last !== undefined && segment.startUs - last.endUs <= toleranceUs)
-    ranges[ranges.length - 1] = { startUs: last.startUs, endUs: Math.max(last.endUs, endUs(segment)) };
-  else ranges.push({ startUs: segment.startUs, endUs: endUs(segment) });
+  if (last !== undefined && startUs - last.endUs <= toleranceUs)
+    ranges[ranges.length - 1] = { startUs: last.startUs, endUs: Math.max(last.endUs, endUs) };
+  else ranges.push({ startUs, endUs });
 };
+
+/** Extends `ranges` (in order of time) with `segment`. A discontinuity without missing time does not part a range. */
+export const addToRanges = (ranges: TimeRange[], segment: Segment): void =>
+  mergeRange(ranges, { startUs: segment.startUs, endUs: endUs(segment) });

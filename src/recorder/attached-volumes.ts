@@ -1,6 +1,7 @@
 /** The open volumes a recorder records into: their archives, and their places in the native writer. The descriptors stay with whoever attaches. */
 import type { Logger } from 'pino';
 import { VolumeArchive } from '../archive/archive.ts';
+import { Catalog } from '../archive/catalog/catalog.ts';
 import { type RecoveredReel, recoverVolume } from '../archive/recovery.ts';
 import { hourPath, hourUs } from '../archive/reel.ts';
 import type { VolumeFiles } from '../archive/volume-files.ts';
@@ -71,12 +72,25 @@ export class AttachedVolumes {
     const { recovered, failed } = readOnly ? { recovered: [], failed: [] } : await recoverVolume(jail);
     const writerId = readOnly ? undefined : this.#writer.addVolume(jail.fd, uuidBytes(uuid));
     const log = this.#log;
+    const catalog = readOnly
+      ? undefined
+      : new Catalog({
+          files: jail,
+          recovered: recovered.map(({ stream }) => stream),
+          failed: failed.map(({ stream }) => stream),
+          onState: (state, { why, error }) => {
+            if (error === undefined) log.info({ volume: name, state, why }, 'the catalog');
+            else log.error({ volume: name, err: error }, 'the catalog failed; the reels are asked instead');
+          },
+        });
     const archive = new VolumeArchive({
       files: jail,
+      ...(catalog === undefined ? {} : { catalog }),
       onDamaged: (stream, hour, error) =>
         log.error({ volume: name, stream, hour: hourPath(hour), err: error }, 'passed over a damaged reel'),
     });
     this.#volumes.set(name, { archive, writerId });
+    catalog?.start();
     for (const { stream, hour, error } of failed) {
       // What the index of that reel names may not be there: nothing from it on is shown until a recovery has succeeded.
       archive.showUpTo(stream, hour === undefined ? -1 : hour * hourUs - 1);

@@ -6,10 +6,10 @@ import { EventEmitter } from 'node:events';
 import type { VolumeArchive } from '../archive/archive.ts';
 import { segmentOf } from '../archive/index-file.ts';
 import { mendNewest, type RecoveredReel, recoverStream } from '../archive/recovery.ts';
-import { hourOf } from '../archive/reel.ts';
+import { hourOf, parseReelPath } from '../archive/reel.ts';
 import { endUs, type Segment } from '../archive/segment.ts';
 import { ReelError, toReelError } from '../errors.ts';
-import { NativeWriter, type WriterEvent } from '../native.ts';
+import { NativeWriter, type StreamOptions, type WriterEvent } from '../native.ts';
 import { type AttachedVolume, AttachedVolumes, type Recordable } from './attached-volumes.ts';
 import { DeclaredStreams, unknownStream } from './declared-streams.ts';
 import { recordingStopped, streamBusy } from './refusals.ts';
@@ -236,9 +236,14 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       this.#params.log.warn({ volume, ...reel }, 'rebuilt an index whose header was damaged');
     for (const path of mended.setAside)
       this.#params.log.error({ volume, stream: name, path }, 'set aside a damaged index whose reel is gone');
+    for (const { path } of mended.rebuilt) {
+      const reel = parseReelPath(path);
+      if (reel !== undefined) await archive.catalog?.changed(reel);
+    }
+    await archive.catalog?.began(name);
     const newest = await archive.newest(name);
     archive.showUpTo(name, newest?.startUs ?? -1);
-    const id = this.#writer.openStream({
+    const id = this.#openStream(attached, {
       volume: writerId,
       name,
       segmentMs,
@@ -262,13 +267,24 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return session;
   }
 
+  #openStream({ archive }: Recordable, options: StreamOptions): number {
+    try {
+      return this.#writer.openStream(options);
+    } catch (error) {
+      void archive.catalog?.ended(options.name, true); // nothing was written
+      throw error;
+    }
+  }
+
   async #ended(session: RecordingSession, failure: ReelError | undefined, clean: boolean): Promise<void> {
     const { stream, volume, id } = session;
     const status = session.status();
     this.#sessions.delete(id);
     this.#places.delete(stream);
     // After a failure of the storage the index may end with records that are not durable: they stay hidden until the next recovery.
-    if (clean) this.#volumes.archive(volume)?.showAll(stream);
+    const archive = this.#volumes.archive(volume);
+    if (clean) archive?.showAll(stream);
+    void archive?.catalog?.ended(stream, clean);
     this.#history.ended(stream, status, failure);
     this.#params.log.info({ stream, ...status, failure: failure?.code }, 'recording ended');
     this.emit('end', stream, failure, session);
@@ -320,7 +336,9 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     const last = segments.at(-1);
     if (last === undefined) return;
     session.durable(segments);
-    this.#volumes.archive(session.volume)?.showUpTo(session.stream, last.startUs);
+    const archive = this.#volumes.archive(session.volume);
+    archive?.showUpTo(session.stream, last.startUs);
+    for (const { hour } of segments) archive?.catalog?.durable(session.stream, hour);
     this.emit('durable', session.stream, segments);
   }
 }

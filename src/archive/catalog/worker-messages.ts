@@ -1,0 +1,28 @@
+/** What goes between the catalog and its worker thread. */
+import type { WireError } from '../../errors.ts';
+import type { CatalogCall } from './catalog-work.ts';
+
+export interface WorkerStart {
+  /** Of the volume's root and of its `.reelvault`; borrowed until the worker has ended. */
+  readonly volumeFd: number;
+  readonly directoryFd: number;
+  /** Streams that a recovery has changed, and those it could not make whole. */
+  readonly recovered: readonly string[];
+  readonly failed: readonly string[];
+}
+
+export interface CallMessage {
+  readonly id: number;
+  readonly call: CatalogCall;
+  readonly args: readonly unknown[];
+}
+
+export type ToWorker = CallMessage | 'close';
+
+/** `rebuilding`: the rows are being made anew; sessions that run must be told again. `failed`: nothing is answered any more. */
+export type FromWorker =
+  | { readonly type: 'answer'; readonly id: number; readonly result: unknown }
+  | { readonly type: 'refusal'; readonly id: number; readonly error: WireError }
+  | { readonly type: 'ready' }
+  | { readonly type: 'rebuilding'; readonly why: string }
+  | { readonly type: 'failed'; readonly error: WireError };
