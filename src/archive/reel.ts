@@ -11,9 +11,18 @@ const lastHour = Math.floor(Date.UTC(10_000, 0, 1) / 3_600_000) - 1;
 /** The hour (since the Unix epoch) that holds the instant, given in µs. */
 export const hourOf = (us: number): number => Math.floor(us / hourUs);
 
+/** The hour asked for last, and its path: a playlist asks for one hour hundreds of times. */
+let lastAsked = 0;
+let lastPath = '1970/01/01/00';
+
 /** `2026/11/21/14`: the hour's place below its stream, without extension. */
-export const hourPath = (hour: number): string =>
-  new Date(hour * 3_600_000).toISOString().slice(0, 13).replace(/[-T]/g, '/');
+export const hourPath = (hour: number): string => {
+  if (hour !== lastAsked) {
+    lastPath = new Date(hour * 3_600_000).toISOString().slice(0, 13).replace(/[-T]/g, '/');
+    lastAsked = hour;
+  }
+  return lastPath;
+};
 
 /** The path of a reel, below the volume's root. */
 export const reelPath = (stream: string, hour: number): string => `dvr/${stream}/${hourPath(hour)}.ts`;

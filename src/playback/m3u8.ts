@@ -5,6 +5,9 @@ import { segmentFlags } from '../native.ts';
 
 const ticks = 90_000;
 
+const twoDigits = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, '0'));
+const threeDigits = Array.from({ length: 1000 }, (_, value) => String(value).padStart(3, '0'));
+
 export interface PlaylistHeader {
   /** Seconds; no EXTINF of the playlist, rounded, may exceed it. */
   readonly targetDuration: number;
@@ -52,6 +55,11 @@ export class SegmentLines {
   #former: Segment | undefined;
   #owner: Segment | undefined;
   #map: string | undefined;
+  // Neighbours have the same in common; made once, a day of segments is written in a third of the time.
+  #dateHour: number | undefined;
+  #date = '';
+  #duration: number | undefined;
+  #extinf = '';
 
   /** `former` is the segment before the first one listed, where the playlist goes on from it. */
   constructor(former?: Segment) {
@@ -75,7 +83,24 @@ export class SegmentLines {
       this.#map = map ?? this.#map;
     }
     this.#former = segment;
-    const date = new Date(Math.floor(segment.startUs / 1000)).toISOString();
-    return `${lines}#EXT-X-PROGRAM-DATE-TIME:${date}\n#EXTINF:${(segment.duration / ticks).toFixed(6)},\n${segmentUri(segment)}\n`;
+    if (segment.duration !== this.#duration) {
+      this.#duration = segment.duration;
+      this.#extinf = (segment.duration / ticks).toFixed(6);
+    }
+    return `${lines}#EXT-X-PROGRAM-DATE-TIME:${this.#dateOf(segment.startUs)}\n#EXTINF:${this.#extinf},\n${segmentUri(segment)}\n`;
+  }
+
+  /** ISO 8601 in UTC, to the millisecond. Within an hour only its end changes. */
+  #dateOf(us: number): string {
+    const ms = Math.floor(us / 1000);
+    const hour = Math.floor(ms / 3_600_000);
+    if (hour !== this.#dateHour) {
+      this.#dateHour = hour;
+      this.#date = new Date(ms).toISOString().slice(0, -'mm:ss.sssZ'.length);
+    }
+    const rest = ms - hour * 3_600_000;
+    const seconds = Math.floor(rest / 1000);
+    const minutes = Math.floor(seconds / 60);
+    return `${this.#date}${twoDigits[minutes]}:${twoDigits[seconds - minutes * 60]}.${threeDigits[rest - seconds * 1000]}Z`;
   }
 }

@@ -1,9 +1,8 @@
 /** Looks at the files of a reel, for its row in the catalog. Reads at once and waits for the disk: the worker's business. */
 import { closeSync, constants, fstatSync, readFileSync } from 'node:fs';
 import { ReelError } from '../../errors.ts';
-import { decodeIndex } from '../../native.ts';
-import { segmentOf } from '../index-file.ts';
-import { hourUs, indexPath, reelPath } from '../reel.ts';
+import { readContents } from '../index-file.ts';
+import { indexPath, reelPath } from '../reel.ts';
 import { addToRanges, type TimeRange } from '../segment.ts';
 import { type VolumeFiles, whenMissing } from '../volume-files.ts';
 import { type ReelFacts, reelFlags } from './catalog-reel.ts';
@@ -33,11 +32,11 @@ export const reelFacts = (files: VolumeFiles, stream: string, hour: number): Ree
       const bytes = reelBytes + fstatSync(fd).size;
       if (bytes - reelBytes > largestIndex) return damaged(bytes);
       const index = readIndex(fd, reelBytes);
-      if (index?.hourUs !== hour * hourUs) return damaged(bytes);
+      if (index?.hour !== hour) return damaged(bytes);
       const ranges: TimeRange[] = [];
-      for (const record of index.records) addToRanges(ranges, segmentOf(record, hour));
+      for (const segment of index.segments) addToRanges(ranges, segment);
       const flags = (ranges.length > 1 ? reelFlags.gaps : 0) | (index.evidence ? reelFlags.evidence : 0);
-      return { bytes, segments: index.records.length, flags, ranges };
+      return { bytes, segments: index.segments.length, flags, ranges };
     },
     undefined,
   );
@@ -45,7 +44,7 @@ export const reelFacts = (files: VolumeFiles, stream: string, hour: number): Ree
 
 const readIndex = (fd: number, reelBytes: number) => {
   try {
-    return decodeIndex(readFileSync(fd), reelBytes);
+    return readContents(readFileSync(fd), reelBytes);
   } catch (error) {
     if (error instanceof ReelError) throw error;
     return undefined; // EIO on one index must not take the others along
