@@ -19,6 +19,7 @@ export interface CatalogCalls {
   ended(stream: string, hour: number | undefined): void;
   /** Those that were garbage from now on: of the reels asked for, the closed ones that have a row. */
   markGarbage(reels: readonly ReelKey[]): ReelKey[];
+  /** The files of reels that were garbage are gone; one whose index is still there is none any more. */
   drop(reels: readonly ReelKey[]): void;
   list(query: ReelQuery): CatalogReel[];
   totals(): StreamTotals[];
@@ -64,7 +65,11 @@ export class CatalogWork implements CatalogCalls {
   }
 
   drop(reels: readonly ReelKey[]): void {
-    for (const reel of reels) this.#rows.drop(reel);
+    for (const reel of reels) {
+      if (this.#rows.isOpen(reel)) continue;
+      this.#rows.unmark(reel);
+      this.closed(reel);
+    }
   }
 
   list(query: ReelQuery): CatalogReel[] {

@@ -27,7 +27,18 @@ export interface CatalogParams {
 /** How long a close waits for a disk that does not answer. The thread then ends when its disk lets it. */
 const closeMs = 10_000;
 
+/** How long a publisher waits for the catalog at most; its first segment takes about as long to become durable. */
+const beganMs = 1000;
+
 const heapMiB = 64;
+
+/** Resolves with `done`, or after `ms`. */
+const within = async (ms: number, done: Promise<void>): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const limit = setTimeout(resolve, ms);
+  await Promise.race([done, promise]);
+  clearTimeout(limit);
+};
 
 interface Asked {
   readonly resolve: (result: unknown) => void;
@@ -82,10 +93,13 @@ export class Catalog {
     worker.on('error', (error) => this.#fail(this.#unavailable(error)));
   }
 
-  /** A session begins: resolves when a crash from now on makes the next start look at the stream's newest reels. Never rejects. */
+  /**
+   * A session begins: resolves when a crash from now on makes the next start look at the stream's newest reels, or when that takes too long.
+   * Never rejects.
+   */
   async began(stream: string): Promise<void> {
     this.#sessions.set(stream, undefined);
-    await this.#tell('began', stream);
+    await within(beganMs, this.#tell('began', stream));
   }
 
   /** Segments of this hour became durable. */
@@ -127,7 +141,7 @@ export class Catalog {
     return this.#ask('markGarbage', reels);
   }
 
-  /** The last step of deleting: no row is left. */
+  /** The last step of deleting: no row is left of a reel whose index is gone. One that was kept after all is closed again, one recorded anew stays open. */
   drop(reels: readonly ReelKey[]): Promise<void> {
     return this.#ask('drop', reels);
   }
@@ -154,10 +168,7 @@ export class Catalog {
     const worker = this.#worker;
     if (worker !== undefined) {
       worker.postMessage('close');
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const limit = setTimeout(resolve, closeMs);
-      await Promise.race([this.#ended, promise]);
-      clearTimeout(limit);
+      await within(closeMs, this.#ended);
       void worker.terminate();
     }
     this.#state = 'closed';

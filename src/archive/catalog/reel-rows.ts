@@ -114,11 +114,11 @@ export class ReelRows {
       .map(({ name }) => String(name));
   }
 
-  /** A writer has the reel. What was known of it is kept: it has grown since. */
+  /** A writer has the reel. What was known of it is kept: it has grown since. One that was garbage is recorded anew, and no garbage any more. */
   setOpen({ stream, hour }: ReelKey): void {
     this.#sql(
       `INSERT INTO reels VALUES (?, ?, 0, 0, NULL, NULL, 0, 0, NULL)
-       ON CONFLICT DO UPDATE SET state = 0 WHERE state <> 2`,
+       ON CONFLICT DO UPDATE SET state = 0`,
     ).run(this.#idOf(stream), hour);
   }
 
@@ -146,6 +146,16 @@ export class ReelRows {
       this.#sql('UPDATE reels SET state = 2 WHERE stream = ? AND hour = ? AND state <> 0').run(this.#idOf(stream), hour)
         .changes === 1
     );
+  }
+
+  /** Takes the mark off. */
+  unmark({ stream, hour }: ReelKey): void {
+    this.#sql('UPDATE reels SET state = 1 WHERE stream = ? AND hour = ? AND state = 2').run(this.#idOf(stream), hour);
+  }
+
+  isOpen({ stream, hour }: ReelKey): boolean {
+    const row = this.#sql('SELECT state FROM reels WHERE stream = ? AND hour = ?').get(this.#idOf(stream), hour);
+    return row?.state === numbers.open;
   }
 
   drop({ stream, hour }: ReelKey): void {
