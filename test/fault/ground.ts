@@ -42,7 +42,7 @@ export class Ground {
   }
 
   /** `hangMs`: when the watch cuts a block plane off that hangs. Long enough for its questions to count as time limits (time-limits.ts). */
-  static async make(engine: EngineName, hangMs = 6_000): Promise<Ground> {
+  static async make(engine: EngineName, hangMs = 5_000): Promise<Ground> {
     const place = await Place.make();
     const directory = await mkdtemp(path.join(tmpdir(), 'reelvault-fault-'));
     const control = await FaultControl.make(directory, [`${place.root}/`]);
