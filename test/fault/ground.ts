@@ -47,7 +47,7 @@ export class Ground {
     const directory = await mkdtemp(path.join(tmpdir(), 'reelvault-fault-'));
     const control = await FaultControl.make(directory, [`${place.root}/`]);
     const ground = new Ground(place, control, engine, directory);
-    const watch = { hangMs, lookMs: 50, askMs: 200 };
+    const watch = { hangMs, lookMs: 200, askMs: 1000 };
     ground.#helper = await place.helper({ stepsTo: control.trace, watch }, control.environment);
     ground.#atStart = await ground.#idleDescriptors();
     return ground;
