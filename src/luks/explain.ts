@@ -27,7 +27,8 @@ const changedText = /Detected attempt for concurrent LUKS2 metadata update/;
 const changedHint = `${storageHints['io-error']}; if it names none, another program changed the header meanwhile: try again`;
 
 /** What it says of a stdin without a key is no reason either: luksKillSlot says so whenever it needs none. */
-const noReason = /^$|^Command failed with code|usable token|^Nothing to read on input\.$/;
+const noReason =
+  /^$|^Command failed with code|usable token|^Nothing to read on input\.$|^Failed to initialize LUKS2 reencryption in metadata\.$/;
 
 const silent = (stderr: string): boolean => stderr.split('\n').every((line) => noReason.test(line));
 
@@ -94,6 +95,8 @@ export const explain = async (error: unknown, subject: Subject, cryptsetup: Cryp
       error,
     );
   }
+  // It was ended in the middle of something: what state the container is in says nothing about why.
+  if (signal !== null) return error;
   if (exitCode === 2) return wrap('wrong-key', `a key that opens ${subject.file}`, 'one that opens no keyslot', error);
   if (exitCode === 5 && fromStorage(error, subject) === undefined)
     return wrap('volume-busy', `${subject.file} to be free`, 'a container or mapping in use', error);

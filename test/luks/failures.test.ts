@@ -48,6 +48,16 @@ test('a failure without a reason, after the slot was removed, is a matter of the
   await assert.rejects(new Luks().removeSlot(file, slot), { code: 'no-keyslot' });
 });
 
+test('a reencryption that cannot write its beginning is a matter of the storage', async () => {
+  const said = 'Failed to initialize LUKS2 reencryption in metadata.';
+  const luks = withFake('cryptsetup-exits', { FAKE_EXIT_CODE: '1', FAKE_TEXT: said });
+  await assert.rejects(luks.beginReencryption({ file }, key, { slot: 0, pbkdf: fastPbkdf }), { code: 'io-error' });
+});
+
+test('a cryptsetup that was ended is not explained by what lies in the container', async () => {
+  await assert.rejects(withFake('cryptsetup-ended').testKey(file, key), { code: 'command-failed' });
+});
+
 test('a kill by the kernel reads as no memory', async () => {
   await assert.rejects(withFake('cryptsetup-killed').testKey(file, key), { code: 'out-of-memory' });
 });
