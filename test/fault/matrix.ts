@@ -152,7 +152,9 @@ export const tryCase = async (ground: Ground, operation: Operation, { call, faul
     const undone = operation.mayLeave !== false && operation.thereAfter?.includes(hit?.step ?? '') !== true;
     if (undone) {
       const after = await censusAfter(ground, hit ?? call, before);
-      wrong.push(...differences(before, after, operation.mayLeave || undefined));
+      const found = differences(before, after, operation.mayLeave || undefined);
+      // a plane that was in use and hung is gone, with what lay on it
+      wrong.push(...found.filter((each) => fault !== 'stuck' || !each.startsWith('lost')));
     }
     if (hit === undefined) wrong.push('a failure without a fault');
     let again = await attempt(() => operation.act());
