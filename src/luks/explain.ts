@@ -65,6 +65,9 @@ const fromState = async (cause: ReelError, subject: Subject, cryptsetup: Cryptse
     );
   }
   if (header.requirements.length > 0) {
+    // It names a requirement that it refuses, or says that no slot opens; a storage that failed it does not.
+    const storage = fromStorage(cause, subject);
+    if (storage !== undefined) return storage;
     return wrap('luks-unsupported', `no mandatory requirements in ${file}`, header.requirements.join(', '), cause);
   }
   const usable = header.keyslots.filter((keyslot) => keyslot.usable).map((keyslot) => keyslot.slot);

@@ -54,6 +54,15 @@ test('a reencryption that cannot write its beginning is a matter of the storage'
   await assert.rejects(luks.beginReencryption({ file }, key, { slot: 0, pbkdf: fastPbkdf }), { code: 'io-error' });
 });
 
+test('a container between two volume keys: the storage that fails is told, and not the state of the container', async () => {
+  const begun = directory.blank();
+  await new Luks().format(begun, key, { type: 'luks2', pbkdf: fastPbkdf });
+  await new Luks().beginReencryption({ file: begun }, key, { slot: 0, pbkdf: fastPbkdf });
+  const said = (text: string): Luks => withFake('cryptsetup-exits', { FAKE_EXIT_CODE: '1', FAKE_TEXT: text });
+  await assert.rejects(said(`Device ${begun} is not a valid LUKS device.`).testKey(begun, key), { code: 'io-error' });
+  await assert.rejects(said('No usable keyslot is available.').testKey(begun, key), { code: 'luks-unsupported' });
+});
+
 test('a cryptsetup that was ended is not explained by what lies in the container', async () => {
   await assert.rejects(withFake('cryptsetup-ended').testKey(file, key), { code: 'command-failed' });
 });
