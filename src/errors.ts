@@ -124,6 +124,9 @@ export const errorTable = {
     true,
   ),
   'archive-damaged': row('the archive holds something it must not', 'damaged', 500, 6, false),
+  'episodes-unavailable': row('the list of episodes cannot be had, so nothing is deleted', 'unavailable', 503, 8, true),
+  'too-many-episodes': row('the volume has as many episodes as it can', 'exhausted', 409, 7, false),
+  'purge-too-large': row('the purge would take more than half of the archive', 'conflict', 409, 5, false),
   // the rest
   'audit-unavailable': row('the audit trail cannot be written', 'unavailable', 503, 8, true),
   'config-invalid': row('the configuration is not acceptable', 'invalid', 422, 2, false),

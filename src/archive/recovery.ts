@@ -48,6 +48,10 @@ const exists = (files: VolumeFiles, path: string): boolean => {
   return fd >= 0;
 };
 
+/** The hour of the reel that a writer has open, or that waits for its recovery. -1 where it cannot be told which. `undefined`: none. */
+export const openHour = (files: VolumeFiles, stream: string): number | undefined =>
+  exists(files, markerPath(stream)) ? (markedReel(files, stream) ?? -1) : undefined;
+
 /** Makes the reel of a marked stream whole again (I1) and takes the marker away. Without a marker it does nothing. */
 export const recoverStream = async (files: VolumeFiles, stream: string): Promise<RecoveredReel | undefined> => {
   if (!exists(files, markerPath(stream))) return undefined;

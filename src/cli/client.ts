@@ -41,6 +41,10 @@ export class AdminClient {
     return this.#call('POST', url, secret);
   }
 
+  putJson<T>(url: string, body: object): Promise<T> {
+    return this.#call('PUT', url, Buffer.from(JSON.stringify(body)), 'application/json');
+  }
+
   postJson<T>(url: string, body: object): Promise<T> {
     return this.#call('POST', url, Buffer.from(JSON.stringify(body)), 'application/json');
   }

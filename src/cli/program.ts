@@ -1,6 +1,7 @@
 /** The command line: all verbs, one file each. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { archive } from './archive.ts';
 import { audit } from './audit.ts';
 import { events } from './events.ts';
 import { serve } from './serve.ts';
@@ -91,6 +92,7 @@ Examples:
       '\nExamples:\n  reelvault stream list\n  reelvault stream show cam1\n  reelvault stream delete cam1',
     );
   for (const verb of [streamList, streamShow, streamDelete]) verb(stream);
+  archive(program);
   overrideExits(program);
   return program;
 };

@@ -30,6 +30,7 @@ const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
   REELVAULT_WEBHOOK_SECRET_FILE: 'webhookSecretFile',
   REELVAULT_WEBHOOK_TYPES: 'webhookTypes',
   REELVAULT_WEBHOOK_CA_FILE: 'webhookCaFile',
+  REELVAULT_EPISODES_URL: 'episodesUrl',
   REELVAULT_LOG: 'logLevel',
 };
 
@@ -70,10 +71,17 @@ const webhookUrls = (text: string, name: string): string[] => {
   return urls;
 };
 
+const episodesUrl = (text: string, name: string): string => {
+  if (text !== '' && !URL.canParse(text)) refuse(name, 'a URL', 'something else');
+  if (text !== '') webhookAddress(text, name);
+  return text;
+};
+
 const parseValue = (key: SettingKey | 'listen', text: string, name: string): Partial<Settings> => {
   if (key === 'listen') return parseListen(text, name);
   if (key === 'datapath') return { datapath: text.split(':').map((entry) => absolute(entry, name)) };
   if (key === 'webhookUrls') return { webhookUrls: webhookUrls(text, name) };
+  if (key === 'episodesUrl') return { episodesUrl: episodesUrl(text, name) };
   if (key === 'devices')
     return {
       devices: text
@@ -110,7 +118,8 @@ export const checkSettings = (settings: Settings, nameOf: (key: string) => strin
     if (unknown !== undefined) return refuse(unknown, 'a known key', 'one that is none');
     const value = JSON.stringify((settings as Record<string, unknown>)[key]);
     // URLs may hold secrets.
-    refuse(nameOf(key), `a value that ${wrong.message}`, key === 'webhookUrls' ? 'others' : value);
+    const secret = key === 'webhookUrls' || key === 'episodesUrl';
+    refuse(nameOf(key), `a value that ${wrong.message}`, secret ? 'others' : value);
   }
   for (const key of ['state', 'runtime'] as const) {
     const inside = settings.datapath.find((root) => `${settings[key]}/`.startsWith(root === '/' ? '/' : `${root}/`));

@@ -98,6 +98,10 @@ export const settingsSchema = Type.Object(
       maxLength: 4096,
       description: 'certificates that receivers are trusted by, in place of those of the machine',
     }),
+    episodesUrl: Type.String({
+      maxLength: 4096,
+      description: 'list of episodes that another system keeps; empty: none. Nothing is deleted while it cannot be had',
+    }),
     logLevel: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       description: 'least severe message of the log on standard error',
     }),
@@ -130,5 +134,6 @@ export const defaultSettings: Settings = {
   webhookSecretFile: '',
   webhookTypes: [],
   webhookCaFile: '',
+  episodesUrl: '',
   logLevel: 'info',
 };

@@ -16,9 +16,12 @@ export const peerOfRequest = ({ raw }: FastifyRequest): Readonly<Record<string, 
   }
 };
 
-/** What the service does to a volume by itself. */
+/** What the service does to a volume by itself, and what becomes of an archive: here with the values that a request leaves out. */
 const isAutomatic = ({ type, facts }: ServiceEvent): boolean =>
-  type === 'volume.paused' || type === 'volume.resumed' || (type === 'volume.state' && facts.state === 'failed');
+  type.startsWith('archive.') ||
+  type === 'volume.paused' ||
+  type === 'volume.resumed' ||
+  (type === 'volume.state' && facts.state === 'failed');
 
 /** A trail that cannot be written keeps nobody from starting: acts other than locking are refused then, with the reason. */
 export const beginAudit = async (trail: AuditTrail, bus: EventBus, log: Logger): Promise<void> => {

@@ -1,4 +1,6 @@
 /** The numbers of GET /metrics, from what the parts know already: nothing is asked of a disk or a mount. */
+
+import type { Retention } from '../archive/retention/retention.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import type { EventBus } from '../events/bus.ts';
 import type { Webhook } from '../events/webhook/webhook.ts';
@@ -12,9 +14,10 @@ export interface MetricsParams {
   readonly audit: AuditTrail;
   readonly events: EventBus;
   readonly webhook: Webhook | undefined;
+  readonly retention: Pick<Retention, 'states'>;
 }
 
-export const metricsPart = ({ volumes, recorder, audit, events, webhook }: MetricsParams): MetricsPart => {
+export const metricsPart = ({ volumes, recorder, audit, events, webhook, retention }: MetricsParams): MetricsPart => {
   const durable = new Map<string, { segments: number; bytes: number }>();
   recorder.on('durable', (stream, segments) => {
     const sum = durable.get(stream) ?? { segments: 0, bytes: 0 };
@@ -40,6 +43,7 @@ export const metricsPart = ({ volumes, recorder, audit, events, webhook }: Metri
       recording: recorder.isRecording(stream),
       ...(durable.get(stream) ?? { segments: 0, bytes: 0 }),
     })),
+    retention: retention.states,
     auditEntries: audit.entries,
     eventListeners: events.listeners,
     webhooks: webhook?.status() ?? [],

@@ -33,6 +33,7 @@ import { closingPart } from './closing-part.ts';
 import { streamEvents, volumeEvents } from './event-sources.ts';
 import { metricsPart } from './metrics-part.ts';
 import { partsHealth } from './parts-health.ts';
+import { type RetentionParts, retentionParts } from './retention-part.ts';
 import { streamsPart } from './streams-part.ts';
 import { unlockPart } from './unlock-part.ts';
 import { makeWebhook, webhookPart } from './webhook-part.ts';
@@ -62,6 +63,7 @@ export class Service {
   readonly #growth: VolumeGrowth;
   readonly #recorder: Recorder;
   readonly #reencryption: VolumeReencryption;
+  readonly #retention: RetentionParts;
   readonly #events: EventBus;
   readonly #audit: AuditTrail;
   readonly #webhook: Webhook | undefined;
@@ -98,6 +100,14 @@ export class Service {
       log,
       now,
     });
+    this.#retention = retentionParts({
+      settings,
+      volumes: this.#volumes,
+      recorder: this.#recorder,
+      events: this.#events,
+      log,
+      now,
+    });
   }
 
   /** Adopts the volumes that are open, recovers what a former daemon was writing, then listens. After a failure call `close()`. */
@@ -116,10 +126,12 @@ export class Service {
       audit: this.#audit,
       events: this.#events,
       webhook: this.#webhook,
+      retention: this.#retention.service,
     });
     this.#volumes.use(volumeEvents(this.#events));
     const leases = new VolumeLeases({ manager: this.#volumes, helper: this.#helper, log, now });
     this.#volumes.use(leases.hooks());
+    this.#volumes.use(this.#retention.letGo);
     this.#volumes.use({
       onOpen: async (volume) => {
         await this.#recorder.attachVolume(volume);
@@ -132,12 +144,14 @@ export class Service {
         if (state === 'locked' || state === 'absent') void this.#recorder.pauseVolume(name, undefined);
       },
     });
+    this.#volumes.use(this.#retention.takeUp);
     this.#volumes.use(this.#growth.hooks);
     this.#volumes.use(this.#reencryption.hooks);
     this.#volumes.use(this.#autoOpen.hooks);
     await this.#volumes.start();
     const destroyer = new VolumeDestroyer({ manager: this.#volumes, log });
     await destroyer.finishInterrupted();
+    this.#retention.service.start();
     this.#reencryption.start();
     this.#autoOpen.start();
     const local = new WeakSet<object>();
@@ -158,6 +172,8 @@ export class Service {
         recorder: this.#recorder,
         volumes: () => this.#volumes.list().map(({ name }) => name),
       }),
+      retention: this.#retention.retention,
+      episodes: this.#retention.episodes,
       growth: this.#growth,
       events: { bus: this.#events },
       webhook: webhookPart(this.#webhook),
@@ -202,6 +218,8 @@ export class Service {
     this.#events.publish({ type: 'service.stopping', facts: { pid: process.pid } });
     const tried = this.#autoOpen.close();
     const listenersClosed = this.#listeners?.close();
+    // Before the bus: what was deleted is told.
+    await this.#retention.service.close();
     await this.#recorder.close();
     // After the last sessions, whose ends are told; before the listeners, which wait for the streams of events.
     this.#events.close();

@@ -6,6 +6,8 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPlug
 import type { BasicAuth } from '../auth/basic.ts';
 import type { TicketOffice } from '../auth/tickets.ts';
 import { type Access, guard } from './access.ts';
+import { archiveEpisodeRoutes, type EpisodesPart } from './archive-episodes.ts';
+import { archiveRetentionRoutes, type RetentionPart } from './archive-retention.ts';
 import { type AuditPart, auditRequests, auditRoutes, auditSignIns } from './audit.ts';
 import { limitBodyTime } from './body-deadline.ts';
 import { errorSchema, handleErrors, limitUrls, refuseBadUrl } from './error-handler.ts';
@@ -40,6 +42,8 @@ export interface AppParams {
   readonly growth: VolumeGrowPart;
   readonly reencryption: ReencryptPart;
   readonly streams: StreamsPart;
+  readonly retention: RetentionPart;
+  readonly episodes: EpisodesPart;
   readonly events: EventsPart;
   readonly webhook: WebhookPart;
   readonly audit: AuditPart;
@@ -122,6 +126,8 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     await scope.register(volumeDestroyRoutes, { destroyer: params.volumeDestroy });
     await scope.register(volumeReencryptRoutes, { reencryption: params.reencryption });
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
+    await scope.register(archiveRetentionRoutes, { retention: params.retention });
+    await scope.register(archiveEpisodeRoutes, { episodes: params.episodes });
     await scope.register(auditRoutes, { audit: params.audit });
     await scope.register(eventRoutes, { events: params.events });
     await scope.register(webhookRoutes, { webhook: params.webhook });

@@ -27,11 +27,25 @@ export interface MetricsFacts {
     readonly segments: number;
     readonly bytes: number;
   }[];
+  /** One an open volume. */
+  readonly retention: readonly RetentionMetrics[];
   /** Number of the newest entry of the audit trail. */
   readonly auditEntries: number;
   readonly eventListeners: number;
   /** One a receiver; none where nothing is posted. */
   readonly webhooks: readonly WebhookMetrics[];
+}
+
+export interface RetentionMetrics {
+  readonly volume: string;
+  /** Since the volume was opened, by rule. */
+  readonly purged: Readonly<Record<string, { readonly reels: number; readonly bytes: number }>>;
+  /** As of the last pass. */
+  readonly held: readonly { readonly stream: string; readonly bytes: number }[];
+  readonly short: number;
+  readonly wantedFreeBytes: number;
+  /** Code of the error that keeps anything from being deleted. */
+  readonly problem: string | null;
 }
 
 export interface WebhookMetrics {
@@ -54,7 +68,14 @@ const numbersOf = (value: unknown): [string, number][] =>
     : [];
 
 /** Made anew for each scrape: what is gone leaves no series behind. */
-const registryOf = ({ volumes, streams, auditEntries, eventListeners, webhooks }: MetricsFacts): Registry => {
+const registryOf = ({
+  volumes,
+  streams,
+  retention,
+  auditEntries,
+  eventListeners,
+  webhooks,
+}: MetricsFacts): Registry => {
   const registers = [new Registry()];
   const gauge = (name: string, help: string, ...labelNames: string[]) =>
     new Gauge({ name: `reelvault_${name}`, help, labelNames, registers });
@@ -90,6 +111,28 @@ const registryOf = ({ volumes, streams, auditEntries, eventListeners, webhooks }
     if (each.recording) recording.inc();
     segments.inc({ stream: each.stream }, each.segments);
     bytes.inc({ stream: each.stream }, each.bytes);
+  }
+
+  const purgedReels = counter('archive_purged_reels_total', 'reels that were deleted', 'volume', 'rule');
+  const purgedBytes = counter('archive_purged_bytes_total', 'their bytes', 'volume', 'rule');
+  const held = gauge('archive_bytes', 'what a stream holds, as of the last pass of retention', 'volume', 'stream');
+  const short = gauge('retention_short_bytes', 'what should be free and nothing may be deleted for', 'volume');
+  const wanted = gauge('retention_wanted_free_bytes', 'what retention keeps free', 'volume');
+  const stopped = gauge(
+    'retention_stopped',
+    '1 while nothing is deleted, with the code of the error',
+    'volume',
+    'code',
+  );
+  for (const { volume, ...each } of retention) {
+    for (const [rule, sum] of Object.entries(each.purged)) {
+      purgedReels.inc({ volume, rule }, sum.reels);
+      purgedBytes.inc({ volume, rule }, sum.bytes);
+    }
+    for (const { stream, bytes: size } of each.held) held.set({ volume, stream }, size);
+    short.set({ volume }, each.short);
+    wanted.set({ volume }, each.wantedFreeBytes);
+    if (each.problem !== null) stopped.set({ volume, code: each.problem }, 1);
   }
   counter('audit_entries_total', 'number of the newest entry of the audit trail').inc(auditEntries);
   gauge('event_listeners', 'parts and clients that listen to events').set(eventListeners);

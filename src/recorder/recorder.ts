@@ -177,6 +177,11 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.#volumes.archive(volume)?.holds(name);
   }
 
+  /** The archive of a volume, while that is in use. */
+  volumeArchive(volume: string): VolumeArchive | undefined {
+    return this.#volumes.archive(volume);
+  }
+
   /** Forgets the settings of a stream; recordings stay. */
   async delete(name: string): Promise<void> {
     this.#streams.get(name);

@@ -9,6 +9,8 @@ import { TicketOffice } from '../../src/auth/tickets.ts';
 import { ReelError } from '../../src/errors.ts';
 import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
+import type { EpisodesPart } from '../../src/http/archive-episodes.ts';
+import type { RetentionPart } from '../../src/http/archive-retention.ts';
 import type { AuditPart } from '../../src/http/audit.ts';
 import type { MetricsPart } from '../../src/http/metrics.ts';
 import type { DeletedStream, StreamView } from '../../src/http/streams.ts';
@@ -203,6 +205,39 @@ export const standIn = async (
       return recoveryKey;
     },
   };
+  const rules = { maxAgeSeconds: null, maxBytes: null, freeMinutes: null, freeBytes: null, streams: {} };
+  const kept = { volume: 'main', rules, freeBytes: 1, wantedFreeBytes: 0, short: 0, bytesPerSecond: 0, held: [] };
+  const report = { volume: 'main', reels: 0, bytes: 0, short: 0, takesMost: false, streams: [], list: [] };
+  const retention: RetentionPart = {
+    get: async () => ({ ...kept, problem: null }),
+    change: async (name, change) => {
+      note('retention', name, change);
+      return { ...kept, problem: null };
+    },
+    changeStream: async (name, of, change) => {
+      note('retention stream', name, { of, change });
+      return { ...kept, problem: null };
+    },
+    purge: async (name, options) => {
+      note('retention run', name, options);
+      return { ...report, dryRun: options.dryRun };
+    },
+    thin: async (name, options) => {
+      note('thin', name, options);
+      return { ...report, dryRun: options.dryRun };
+    },
+  };
+  const episodes: EpisodesPart = {
+    list: async () => [],
+    put: async (name, episode, replace) => {
+      note('episode', name, { ...episode, replace });
+      return { ...episode, expired: false };
+    },
+    remove: async (name, id) => {
+      note('episode remove', name, id);
+      return id !== 'gone';
+    },
+  };
   const reencryption: ReencryptPart = {
     status: async () => ({ state: 'none', progress: null, problem: null }),
     begin: async (name, options, current) => {
@@ -279,6 +314,8 @@ export const standIn = async (
     keys,
     unlock,
     growth,
+    retention,
+    episodes,
     reencryption,
     streams,
     audit: { trail: changes.trail ?? trail, peerOf: () => ({ uid: 0, pid: 4712 }) },
@@ -291,7 +328,8 @@ export const standIn = async (
     },
     health: async () => ({ helper: { up: true, details: { pid: 4711 } }, writer: { up: false, details: {} } }),
     metrics:
-      changes.metrics ?? (() => ({ volumes: [], streams: [], auditEntries: 0, eventListeners: 0, webhooks: [] })),
+      changes.metrics ??
+      (() => ({ volumes: [], streams: [], retention: [], auditEntries: 0, eventListeners: 0, webhooks: [] })),
     ingest,
     playback,
     local,

@@ -1,0 +1,27 @@
+/** Free space, as it will be when all that was deleted has been given back. */
+
+export interface LastPurge {
+  /** Milliseconds, by the clock of `elapsed`. */
+  readonly at: number;
+  readonly freeBefore: number;
+  readonly bytes: number;
+}
+
+/** A file that somebody still reads keeps its blocks for so long at most, as far as retention counts on it. */
+const settleMs = 300_000;
+
+/**
+ * `measured`, and what the last purge has freed that does not show yet: readers hold deleted files, and filesystems give blocks back
+ * behind one's back. Without it the next pass would delete for the same need again. `bytesPerSecond`: what is being recorded meanwhile.
+ */
+export const expectedFree = (
+  measured: number,
+  last: LastPurge | undefined,
+  elapsed: number,
+  bytesPerSecond: number,
+): number => {
+  if (last === undefined || elapsed - last.at > settleMs) return measured;
+  const recorded = (bytesPerSecond * (elapsed - last.at)) / 1000;
+  const shown = measured + recorded - last.freeBefore;
+  return measured + Math.min(last.bytes, Math.max(0, last.bytes - shown));
+};
