@@ -142,14 +142,20 @@ export class VolumeArchive {
     return (await this.newestReel(stream))?.reel.at(-1);
   }
 
-  /** Reel by reel, the durable segments that touch `[fromUs, toUs)`. Holds one reel at a time. */
+  /** Reel by reel from `firstHour` on, the durable segments that touch `[fromUs, toUs)`. Holds two reels at a time: the next is read while one is used. */
   async *parts(stream: string, fromUs: number, toUs: number, firstHour = 0): AsyncGenerator<ReelPart> {
+    let former: Promise<ReelPart> | undefined;
     // The last segment of the hour before may reach into this one.
     const first = Math.max(firstHour, this.#hour(fromUs) - 1);
     for (const hour of reelHours(this.#list, stream, first, this.#hour(toUs))) {
-      const part = await this.#part(stream, hour, fromUs, toUs);
-      if (part.first < part.end) yield part;
+      const next = this.#part(stream, hour, fromUs, toUs);
+      next.catch(() => {}); // nobody may wait for it any more
+      const part = await former;
+      former = next;
+      if (part !== undefined && part.first < part.end) yield part;
     }
+    const last = await former;
+    if (last !== undefined && last.first < last.end) yield last;
   }
 
   /**

@@ -24,7 +24,7 @@ import type { Bench } from './main.ts';
 
 const rounds = 3;
 const rangeQueries = 300;
-const playlistQueries = 40;
+const playlistQueries = 150;
 const day = 24;
 /** The longest span that playback answers for. */
 const month = 31 * day;
