@@ -28,6 +28,7 @@ delay.enable();
 app.get('/bench-state', () => ({
   catalog: recorder.archive('cam000').catalog?.state,
   eventLoopMaxMs: delay.max / 1e6,
+  cpuMs: (({ user, system }) => (user + system) / 1000)(process.cpuUsage()),
   rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
 }));
 process.stdout.write(`${await app.listen({ host: '127.0.0.1', port: 0 })}\n`);

@@ -109,9 +109,28 @@ const prove = async (base: string, ranges: Query, playlist: Query): Promise<void
   if (Math.abs(listed - (playlist.to - playlist.from) / 4) > 1) throw new Error(`a playlist of ${listed} segments`);
 };
 
+interface ServiceState {
+  readonly catalog: string;
+  /** Used by the whole service process so far, its threads too. */
+  readonly cpuMs: number;
+  readonly rssMiB: number;
+}
+
+const stateOf = async (base: string): Promise<ServiceState> => JSON.parse(String(await get(base, '/bench-state')));
+
 const waitForCatalog = async (base: string): Promise<void> => {
-  while (JSON.parse(String(await get(base, '/bench-state'))).catalog !== 'ready')
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  while ((await stateOf(base)).catalog !== 'ready') await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
+type Asked = Awaited<ReturnType<typeof ask>>;
+
+/** Asks one after the other. `cpu`: processor time of the service a request, which other programs on the machine hardly change. */
+const ask = async (base: string, routes: readonly string[]) => {
+  const before = await stateOf(base);
+  const times: number[] = [];
+  for (const route of routes) times.push(await timed(() => get(base, route)));
+  const cpu = ((await stateOf(base)).cpuMs - before.cpuMs) / routes.length;
+  return { p50: percentile(times, 0.5), p99: percentile(times, 0.99), cpu };
 };
 
 /** All figures of an archive of the newest `held` hours. */
@@ -123,9 +142,9 @@ const measure = async (root: string, held: number, random: () => number) => {
   for (const { stream, from, to } of playlists)
     for (let hour = Math.floor(from / 3600) - 1; hour <= to / 3600; hour += 1) writeIndex(root, stream, hour);
   const state = fs.mkdtempSync(path.join(os.tmpdir(), 'reelvault-bench-state-'));
-  const raw = { startup: [] as number[], ready: [] as number[], ranges: [] as number[], playlist: [] as number[] };
-  const p50 = { ranges: [] as number[], playlist: [] as number[] };
-  let last: Record<string, unknown> = {};
+  const raw = { startup: [] as number[], startupCpu: [] as number[], ready: [] as number[] };
+  const asked = { ranges: [] as Asked[], playlist: [] as Asked[] };
+  let rss = 0;
   try {
     for (let round = 0; round < rounds; round += 1) {
       const began = performance.now();
@@ -133,35 +152,39 @@ const measure = async (root: string, held: number, random: () => number) => {
       const { base } = running;
       await get(base, playlistRoute(playlists[0] as Query));
       raw.startup.push(performance.now() - began);
+      raw.startupCpu.push((await stateOf(base)).cpuMs);
       await waitForCatalog(base);
       raw.ready.push(performance.now() - began);
       await prove(base, ranges[0] as Query, playlists[0] as Query);
-      const asked: number[] = [];
-      for (const query of ranges) asked.push(await timed(() => get(base, rangesRoute(query))));
-      raw.ranges.push(percentile(asked, 0.99));
-      p50.ranges.push(percentile(asked, 0.5));
-      const listed: number[] = [];
-      for (const query of playlists) listed.push(await timed(() => get(base, playlistRoute(query))));
-      raw.playlist.push(percentile(listed, 0.99));
-      p50.playlist.push(percentile(listed, 0.5));
-      last = JSON.parse(String(await get(base, '/bench-state')));
+      asked.ranges.push(await ask(base, ranges.map(rangesRoute)));
+      asked.playlist.push(await ask(base, playlists.map(playlistRoute)));
+      rss = (await stateOf(base)).rssMiB;
     }
   } finally {
     fs.rmSync(state, { recursive: true, force: true });
   }
+  const of = (of: keyof typeof asked, figure: keyof Asked): number =>
+    rounded(median(asked[of].map((one) => one[figure])));
   const reels = held * streamCount;
   return {
     reels,
     startup_ms: rounded(median(raw.startup)),
     catalog_ready_ms: rounded(median(raw.ready)),
-    ranges_p50_ms: rounded(median(p50.ranges)),
-    ranges_p99_ms: rounded(median(raw.ranges)),
-    playlist24h_p50_ms: rounded(median(p50.playlist)),
-    playlist24h_p99_ms: rounded(median(raw.playlist)),
+    startup_cpu_ms: rounded(median(raw.startupCpu)),
+    ranges_p50_ms: of('ranges', 'p50'),
+    ranges_p99_ms: of('ranges', 'p99'),
+    ranges_cpu_ms: of('ranges', 'cpu'),
+    playlist24h_p50_ms: of('playlist', 'p50'),
+    playlist24h_p99_ms: of('playlist', 'p99'),
+    playlist24h_cpu_ms: of('playlist', 'cpu'),
     catalog_bytes_a_reel: rounded(catalogBytes(root) / reels),
     index_bytes_a_segment: rounded((96 * (segmentsAnHour + 1) + catalogBytes(root) / reels) / segmentsAnHour),
-    rss_mib: last.rssMiB,
-    rounds: Object.fromEntries(Object.entries(raw).map(([name, figures]) => [name, figures.map(rounded)])),
+    rss_mib: rss,
+    rounds: {
+      startup: raw.startup.map(rounded),
+      ranges_p99: asked.ranges.map(({ p99 }) => rounded(p99)),
+      playlist24h_p99: asked.playlist.map(({ p99 }) => rounded(p99)),
+    },
   };
 };
 
