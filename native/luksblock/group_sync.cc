@@ -36,6 +36,15 @@ void GroupSync::ahead() {
   if (const int error = flushAll(lock)) untold = error;
 }
 
+int GroupSync::flushOnce() {
+  if (log == nullptr) return flush(fd);
+  uint64_t entry = 0;
+  if (const int error = log->flushBegins(entry)) return error;
+  const int error = flush(fd);
+  const int failed = log->flushEnds(entry, error);
+  return error != 0 ? error : failed;
+}
+
 int GroupSync::flushAll(std::unique_lock<std::mutex>& lock) {
   const uint64_t needed = writes;
   const uint64_t failuresBefore = failures;
@@ -51,7 +60,7 @@ int GroupSync::flushAll(std::unique_lock<std::mutex>& lock) {
     flushing = true;
     lock.unlock();
     const auto begun = std::chrono::steady_clock::now();
-    const int error = flush(fd);
+    const int error = flushOnce();
     lastWasQuick = std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(1);
     lock.lock();
     flushing = false;

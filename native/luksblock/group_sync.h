@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <mutex>
 
+#include "luksblock/write_log.h"
+
 namespace reelvault::luksblock {
 
 /** fdatasync of `fd`: 0 or its errno. */
@@ -16,7 +18,8 @@ int dataSync(int fd);
 class GroupSync {
  public:
   using Flush = int (*)(int fd);
-  explicit GroupSync(int fd, Flush flush = dataSync) : fd(fd), flush(flush) {}
+  /** `log`, where there is one, outlives this. */
+  explicit GroupSync(int fd, Flush flush = dataSync, WriteLog* log = nullptr) : fd(fd), flush(flush), log(log) {}
 
   /** To be called when a write has ended, well or not, and before it is answered. */
   void wrote();
@@ -31,9 +34,11 @@ class GroupSync {
 
  private:
   int flushAll(std::unique_lock<std::mutex>& lock);
+  int flushOnce();
 
   const int fd;
   const Flush flush;
+  WriteLog* const log;
   std::mutex mutex;
   std::condition_variable ended;
   // The first sync always flushes: what a former process wrote may still be in the disk's own cache.

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
 #include <optional>
 #include <thread>
@@ -22,6 +24,7 @@
 #include "luksblock/options.h"
 #include "luksblock/refusal.h"
 #include "luksblock/server.h"
+#include "luksblock/write_log.h"
 
 namespace reelvault::luksblock {
 namespace {
@@ -60,6 +63,15 @@ void checkMountPoint(const std::string& path) {
     throw Refusal(Code::mount, "a directory to mount on", path);
 }
 
+// Never over a file that is there: what is in it may be the only copy of something.
+std::unique_ptr<WriteLog> openLog(const std::string& path) {
+  UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+  if (!file) throw Refusal(Code::io, "a write log that can be made at " + path, describeErrno("open", errno));
+  auto log = std::make_unique<WriteLog>(std::move(file));
+  if (const int error = log->start()) throw Refusal(Code::io, "a write log that takes entries", describeErrno("write", error));
+  return log;
+}
+
 int run(int argc, char** argv) {
   fillStdio();
   const Options options = parseOptions(argc, argv);
@@ -69,6 +81,7 @@ int run(int argc, char** argv) {
   // Opened before the inherited descriptors go: the path may name one of them.
   Container container(options.container, options.readOnly);
   closeOthers(options.keyFd, container.fd());
+  const std::unique_ptr<WriteLog> log = options.writeLog.empty() ? nullptr : openLog(options.writeLog);
   // Forked before any thread or secret. The OFD lock belongs to the open file and goes with the child.
   Background background(options.foreground);
   becomeIoFlusher(hardening);
@@ -80,7 +93,7 @@ int run(int argc, char** argv) {
   }
   const Layout layout = header->layout;
   lockMemory(hardening);
-  Plane plane(container, layout);
+  Plane plane(container, layout, log.get());
   Counters counters;
   Workers workers(layout, header->volumeKey, plane.mode().unit, workerCount(), counters);
   header.reset();  // from here on the volume key is in the workers' cipher contexts only

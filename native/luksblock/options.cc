@@ -11,7 +11,7 @@ namespace reelvault::luksblock {
 namespace {
 
 const char* const kUsage =
-    "luksblock --container FILE --mount DIR --key-fd N [--key-slot N] [--read-only] [--foreground]";
+    "luksblock --container FILE --mount DIR --key-fd N [--key-slot N] [--read-only] [--foreground] [--write-log FILE]";
 
 int number(const char* name, const char* text, int max) {
   int value = -1;
@@ -25,12 +25,12 @@ int number(const char* name, const char* text, int max) {
 }  // namespace
 
 Options parseOptions(int argc, char** argv) {
-  enum { container = 1, mountPoint, keyFd, keySlot, readOnly, foreground };
+  enum { container = 1, mountPoint, keyFd, keySlot, readOnly, foreground, writeLog };
   static const option known[] = {
       {"container", required_argument, nullptr, container}, {"mount", required_argument, nullptr, mountPoint},
       {"key-fd", required_argument, nullptr, keyFd},        {"key-slot", required_argument, nullptr, keySlot},
       {"read-only", no_argument, nullptr, readOnly},        {"foreground", no_argument, nullptr, foreground},
-      {nullptr, 0, nullptr, 0},
+      {"write-log", required_argument, nullptr, writeLog},  {nullptr, 0, nullptr, 0},
   };
   Options options;
   opterr = 0;
@@ -42,6 +42,7 @@ Options parseOptions(int argc, char** argv) {
       case keySlot: options.keySlot = number("--key-slot", optarg, 31); break;
       case readOnly: options.readOnly = true; break;
       case foreground: options.foreground = true; break;
+      case writeLog: options.writeLog = optarg; break;
       default: throw Refusal(Code::usage, kUsage, argv[optind - 1]);
     }
   }

@@ -7,6 +7,7 @@ namespace reelvault::luksblock {
 struct Options {
   std::string container;
   std::string mount;
+  std::string writeLog;  // empty: none
   int keyFd = -1;
   int keySlot = -1;  // -1: any
   bool readOnly = false;

@@ -79,8 +79,15 @@ Worker::Worker(const Layout& layout, const Secret& volumeKey, uint32_t unit)
   if (!buffer) throw std::bad_alloc();
 }
 
-Plane::Plane(const Container& container, const Layout& layout)
-    : fd(container.fd()), payloadOffset(layout.offset), payloadSize(layout.size), io(chooseMode(container.fd(), layout)), group(container.fd()) {}
+Plane::Plane(const Container& container, const Layout& layout, WriteLog* log)
+    : fd(container.fd()),
+      payloadOffset(layout.offset),
+      payloadSize(layout.size),
+      io(chooseMode(container.fd(), layout)),
+      log(log),
+      group(container.fd(), dataSync, log) {
+  io.logged = log != nullptr;
+}
 
 int Plane::readUnits(Worker& worker, uint64_t offset, size_t length, uint8_t* to) {
   for (size_t done = 0; done < length;) {
@@ -94,8 +101,24 @@ int Plane::readUnits(Worker& worker, uint64_t offset, size_t length, uint8_t* to
   return worker.cipher.decrypt(offset, to, to, length) ? 0 : EIO;
 }
 
+int Plane::announce(uint64_t offset, std::span<const uint8_t> sealed, uint64_t& logged) {
+  return log == nullptr ? 0 : log->writeBegins(position(offset), sealed, logged);
+}
+
+int Plane::answered(uint64_t logged, int error) {
+  if (log == nullptr) return error;
+  const int failed = log->writeEnds(logged, error);
+  return error != 0 ? error : failed;
+}
+
 int Plane::writeUnits(uint64_t offset, size_t length, const uint8_t* from) {
   const Written written(group);
+  uint64_t logged = 0;
+  if (const int error = announce(offset, {from, length}, logged)) return error;
+  return answered(logged, putUnits(offset, length, from));
+}
+
+int Plane::putUnits(uint64_t offset, size_t length, const uint8_t* from) {
   for (size_t done = 0; done < length;) {
     const ssize_t put = pwrite(fd, from + done, length - done, static_cast<off_t>(payloadOffset + offset + done));
     if (put < 0 && errno == EINTR) continue;

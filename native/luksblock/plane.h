@@ -9,6 +9,7 @@
 #include "luksblock/container.h"
 #include "luksblock/group_sync.h"
 #include "luksblock/header.h"
+#include "luksblock/write_log.h"
 #include "luksblock/write_ranges.h"
 #include "luksblock/xts.h"
 
@@ -36,12 +37,14 @@ struct IoMode {
   bool direct = false;
   uint32_t unit = 0;     // every read and write is whole units of this many bytes, at a multiple of it
   std::string reason;  // why not direct
+  bool logged = false;   // there is a write log
 };
 
 /** The decrypted payload as bytes at offsets. Thread-safe; a worker is used by one thread at a time. */
 class Plane {
  public:
-  Plane(const Container& container, const Layout& layout);
+  /** `log`, where there is one, outlives the plane. */
+  Plane(const Container& container, const Layout& layout, WriteLog* log = nullptr);
 
   /** Decrypts `[offset, offset + length)`, at most kMaxRequest, into the worker's buffer and points `out` at it. 0 or an errno. */
   int read(Worker& worker, uint64_t offset, size_t length, std::span<const uint8_t>& out);
@@ -66,6 +69,10 @@ class Plane {
   bool wholeUnits(uint64_t offset, size_t length) const;
   /** Enters a write of whole units, to be left with `endWrite`; false where it would have to wait. */
   bool beginWrite(uint64_t offset, size_t length, unsigned& entry) { return ranges.tryAcquire(offset, offset + length, entry); }
+  /** To be called with the encrypted bytes before they are given to the kernel: 0, or the errno of a write log that failed. */
+  int announce(uint64_t offset, std::span<const uint8_t> sealed, uint64_t& logged);
+  /** To be called when the kernel has answered, before `endWrite`, with 0 or the errno of that: gives it back, or that of the write log. */
+  int answered(uint64_t logged, int error);
   /** To be called when the write is over, well or not, and before it is answered. */
   void endWrite(unsigned entry);
   /** Writes what is encrypted already, within `beginWrite` and `endWrite`. 0 or an errno. */
@@ -82,6 +89,7 @@ class Plane {
  private:
   int readUnits(Worker& worker, uint64_t offset, size_t length, uint8_t* to);
   int writeUnits(uint64_t offset, size_t length, const uint8_t* from);
+  int putUnits(uint64_t offset, size_t length, const uint8_t* from);
   int modifyUnits(Worker& worker, uint64_t begin, uint64_t end, uint64_t offset, std::span<const uint8_t> bytes);
 
   const int fd;
@@ -89,6 +97,7 @@ class Plane {
   std::atomic<uint64_t> payloadSize;  // grows while requests run: each looks once
   IoMode io;
   WriteRanges ranges;
+  WriteLog* const log;
   GroupSync group;
   std::atomic<int> stickyError{0};
 };

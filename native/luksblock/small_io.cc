@@ -101,10 +101,11 @@ bool SmallIo::write(fuse_req_t request, uint64_t offset, std::span<const uint8_t
   Slot& slot = takeSlot(request, offset, bytes.size(), true);
   slot.range = range;
   writing += 1;
-  if (!worker.cipher.encrypt(offset, bytes.data(), slot.buffer, bytes.size())) {
+  const bool sealed = worker.cipher.encrypt(offset, bytes.data(), slot.buffer, bytes.size());
+  if (const int error = sealed ? plane.announce(offset, {slot.buffer, slot.length}, slot.logged) : EIO) {
     plane.endWrite(range);
     writing -= 1;
-    replyError(request, counters, counters.writeErrors, EIO);
+    replyError(request, counters, counters.writeErrors, error);
     free[freeCount++] = indexOf(slot);
     return true;
   }
@@ -168,7 +169,9 @@ void SmallIo::finishRead(Slot& slot, int result) {
 }
 
 void SmallIo::finishWrite(Slot& slot, int result) {
-  const int error = result == static_cast<int>(slot.length) ? 0 : plane.writeSealed(slot.offset, {slot.buffer, slot.length});
+  const bool whole = result == static_cast<int>(slot.length);
+  int error = plane.answered(slot.logged, whole ? 0 : result < 0 ? -result : EIO);
+  if (!whole) error = plane.writeSealed(slot.offset, {slot.buffer, slot.length});
   plane.endWrite(slot.range);
   writing -= 1;
   if (ahead.wrote(writing == 0) && plane.flushesQuickly()) flushNow = true;

@@ -53,6 +53,7 @@ class SmallIo {
     uint8_t* buffer = nullptr;
     uint64_t offset = 0;
     uint32_t length = 0;
+    uint64_t logged = 0;  // of the write log
     unsigned range = 0;
     bool writing = false;
   };

@@ -68,6 +68,7 @@ std::string statusLine(const StatusFacts& facts) {
   line.set("readOnly", readOnly);
   line.set("directIo", mode.direct);
   line.set("unit", static_cast<uint64_t>(mode.unit));
+  line.set("writeLog", mode.logged);
   line.set("threads", static_cast<uint64_t>(counters.threads.load()));
   line.set("ioFlusher", hardening.ioFlusherRefused.empty() && counters.threadsWithoutFlusher.load() == 0);
   line.set("memoryLocked", hardening.memoryLockRefused.empty());

@@ -89,6 +89,7 @@ export interface Status {
   readonly size: number;
   readonly readOnly: boolean;
   readonly directIo: boolean;
+  readonly writeLog: boolean;
   readonly unit: number;
   readonly threads: number;
   readonly ioFlusher: boolean;
