@@ -94,7 +94,7 @@ test('the log, written over a copy of the container, gives the container', async
   const ends = pairs(entries);
   assert.ok([...ends.values()].every(({ error }) => error === 0));
   const lengths = new Set(entries.filter(({ kind }) => kind === 'write').map(({ length }) => length));
-  assert.ok(lengths.has(4096) && lengths.has(MiB), [...lengths].join());
+  assert.ok(lengths.has(4096) && [...lengths].some((length) => length > 65_536), [...lengths].join());
   const log = await readFile(file);
   assert.notDeepEqual(await readFile(copy), await readFile(container));
   const target = await open(copy, 'r+');

@@ -1,0 +1,146 @@
+/** Where the power is cut, and what of the writes that were under way is on the disk then. */
+import type { LogEntry } from '../luksblock/write-log.ts';
+import { type Piece, WritesUnderWay } from './disk.ts';
+
+/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
+export const randomOf = (seed: number): (() => number) => {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+};
+
+/** Bytes of the container. */
+export interface Extent {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Each unit of a write is on the disk or not. */
+const units = (pending: readonly Piece[], unit: number, random: () => number, share = 0.5): Piece[] =>
+  pending.flatMap(({ where, length, data }) => {
+    const kept: Piece[] = [];
+    for (let at = 0; at < length; at += unit)
+      if (random() < share) kept.push({ where: where + at, length: Math.min(unit, length - at), data: data + at });
+    return kept;
+  });
+
+/** The first bytes, whole sectors. */
+const beginning = ({ where, length, data }: Piece, random: () => number): Piece[] => {
+  const kept = Math.floor(random() * (length / 512)) * 512;
+  return kept === 0 ? [] : [{ where, length: kept, data }];
+};
+
+type Choice = (pending: readonly Piece[], random: () => number, journal: readonly Extent[]) => Piece[];
+
+const ofJournal = (journal: readonly Extent[]) => (piece: Piece) =>
+  journal.some(({ from, to }) => piece.where < to && from < piece.where + piece.length);
+
+/** What a disk may have made of the writes that no flush covers. Pieces go onto it in the order given. */
+const choices = {
+  /** Nothing left its cache. */
+  none: () => [],
+  /** Everything is on it. */
+  all: (pending) => [...pending],
+  /** In order, the last one torn. */
+  prefix: (pending, random) => {
+    const whole = Math.floor(random() * pending.length);
+    const torn = pending[whole];
+    return [...pending.slice(0, whole), ...(torn === undefined ? [] : beginning(torn, random))];
+  },
+  /** The last first: only they are on it. */
+  suffix: (pending, random) => pending.slice(Math.floor(random() * pending.length)),
+  writes: (pending, random) => pending.filter(() => random() < 0.5),
+  blocks: (pending, random) => units(pending, 4096, random),
+  sectors: (pending, random) => units(pending, 512, random),
+  /** All but one sector in sixteen. */
+  holes: (pending, random) => units(pending, 512, random, 15 / 16),
+  /** The journal of the filesystem is on it, and of the rest some. */
+  journalFirst: (pending, random, journal) => {
+    const first = ofJournal(journal);
+    return pending.flatMap((piece) => (first(piece) ? [piece] : units([piece], 512, random, 0.25)));
+  },
+  /** The journal is torn, and the rest is on it. */
+  journalTorn: (pending, random, journal) => {
+    const torn = ofJournal(journal);
+    return pending.flatMap((piece) => (torn(piece) ? units([piece], 512, random, 0.75) : [piece]));
+  },
+} satisfies Record<string, Choice>;
+
+export type ChoiceName = keyof typeof choices;
+const torn = (Object.keys(choices) as ChoiceName[]).filter((name) => name !== 'none');
+
+export interface Point {
+  /** The power goes before this entry of the log. */
+  readonly cut: number;
+  readonly choice: ChoiceName;
+  readonly seed: number;
+}
+
+export interface Survivors {
+  /** In the order in which they go onto the disk. */
+  readonly pieces: readonly Piece[];
+  /** Some of the bytes under way are on the disk, and some are not. */
+  readonly torn: boolean;
+  /** Of the bytes under way to the journal some are not on the disk, though others are, there or elsewhere. */
+  readonly tornJournal: boolean;
+}
+
+const bytesOf = (pieces: readonly Piece[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
+
+/** What of the writes under way is on the disk at this point. */
+export const survivorsOf = (point: Point, pending: readonly Piece[], journal: readonly Extent[]): Survivors => {
+  const choice: Choice = choices[point.choice];
+  const pieces = choice(pending, randomOf(point.seed), journal);
+  const inJournal = ofJournal(journal);
+  const torn = pieces.length > 0 && bytesOf(pieces) < bytesOf(pending);
+  const missing = bytesOf(pending.filter(inJournal)) - bytesOf(pieces.filter(inJournal));
+  return { pieces, torn, tornJournal: torn && missing > 0 };
+};
+
+/** Places of the log: behind each flush that has ended, and those at which writes are under way. */
+export const placesOf = (entries: readonly LogEntry[]): { boundaries: number[]; underWay: number[] } => {
+  const writes = new WritesUnderWay();
+  const boundaries: number[] = [];
+  const underWay: number[] = [];
+  for (const entry of entries) {
+    writes.take(entry);
+    const cut = entry.sequence + 1;
+    if (entry.kind === 'flushEnded') boundaries.push(cut);
+    if (writes.pending.length > 0) underWay.push(cut);
+  }
+  return { boundaries, underWay };
+};
+
+const spread = (places: readonly number[], count: number): number[] =>
+  count >= places.length
+    ? [...places]
+    : Array.from({ length: count }, (_, index) => places[Math.floor((index * places.length) / count)] as number);
+
+/**
+ * `count` points, in the order of the log: every boundary of a flush (of so many as make half of the points, evenly spread) with nothing of
+ * the rest on the disk, and between them torn writes; of these a third where `told` was told, the rest anywhere.
+ */
+export const choosePoints = (
+  entries: readonly LogEntry[],
+  told: readonly number[],
+  count: number,
+  seed: number,
+): Point[] => {
+  const random = randomOf(seed);
+  const { boundaries, underWay } = placesOf(entries);
+  const clean = spread(boundaries, Math.ceil(count / 2)).map((cut) => ({ cut, choice: 'none' as const }));
+  const busy = new Set(underWay);
+  const near = told.filter((cut) => busy.has(cut));
+  const rest = Array.from({ length: count - clean.length }, (_, index) => {
+    const from = index % 3 === 0 && near.length > 0 ? near : underWay;
+    const cut = from[Math.floor(random() * from.length)] ?? entries.length;
+    return { cut, choice: torn[index % torn.length] as ChoiceName };
+  });
+  return [...clean, ...rest]
+    .sort((one, other) => one.cut - other.cut)
+    .map((point, index) => ({ ...point, seed: seed * 100_003 + index }));
+};
