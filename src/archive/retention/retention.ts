@@ -1,10 +1,11 @@
 /** Retention of all open volumes: a pass a minute over each that has rules. What cannot be done is told once, until it can. */
 import type { Logger } from 'pino';
 import { ReelError, toReelError } from '../../errors.ts';
+import type { RetentionState } from './books.ts';
 import type { ReelCatalog } from './catalog.ts';
 import type { Protection } from './reels.ts';
 import { deletesAnything } from './rules.ts';
-import { type RetentionFiles, type RetentionState, type VolumeFacts, VolumeRetention } from './volume-retention.ts';
+import { type RetentionFiles, type VolumeFacts, VolumeRetention } from './volume-retention.ts';
 
 /** Something that retention did, or that keeps it from doing its work; docs/events.md. */
 export interface RetentionNews {

@@ -9,9 +9,10 @@ import { type Episode, isExpired, protectionOf } from '../episodes/episode.ts';
 import { EpisodeStore } from '../episodes/store.ts';
 import { openHour } from '../recovery.ts';
 import { hourOf, hourPath } from '../reel.ts';
+import { Books, type RetentionState } from './books.ts';
 import type { ReelCatalog } from './catalog.ts';
 import { deleteReels, finishDeleting } from './delete.ts';
-import { type Purge, type PurgePlan, type PurgeRule, peakRate, planPurge, takesMost } from './plan.ts';
+import { type Purge, type PurgePlan, peakRate, planPurge, takesMost } from './plan.ts';
 import { keeperOf, type Protection, type Reel, type ReelName } from './reels.ts';
 import { byStream, type PurgedStream, type PurgeReport, reportOf } from './report.ts';
 import { RuleStore, type VolumeRuleChange } from './rule-store.ts';
@@ -58,17 +59,6 @@ export interface ThinOptions extends PurgeOptions {
   readonly urgency: Urgency;
 }
 
-/** What is known from memory. */
-export interface RetentionState {
-  readonly volume: string;
-  /** Since the volume was opened, by rule. */
-  readonly purged: Readonly<Partial<Record<PurgeRule, { readonly reels: number; readonly bytes: number }>>>;
-  /** As of the last pass: what the streams hold, and what could not be freed. */
-  readonly held: readonly { readonly stream: string; readonly bytes: number }[];
-  readonly short: number;
-  readonly wantedFreeBytes: number;
-}
-
 type Step = (plan: {
   reels: Reel[];
   rules: RetentionRules;
@@ -89,15 +79,13 @@ export class VolumeRetention {
   #known: readonly Episode[] = [];
   #external: readonly Protection[] = [];
   #last: LastPurge | undefined;
-  readonly #purged: Partial<Record<PurgeRule, { reels: number; bytes: number }>> = {};
-  #held: { stream: string; bytes: number }[] = [];
-  #short = 0;
-  #wanted = 0;
+  readonly #books: Books;
 
   constructor(params: VolumeRetentionParams) {
     const { files, now } = params;
     this.name = params.name;
     this.#params = params;
+    this.#books = new Books({ volume: params.name });
     this.#rules = new RuleStore({ files });
     this.#episodes = new EpisodeStore({ files, now });
     this.#catalog = params.catalog;
@@ -175,7 +163,7 @@ export class VolumeRetention {
       const { freeBytes, bytesPerSecond } = this.#params.facts();
       const { freeMinutes, freeBytes: least } = rules;
       const rate = Math.max(bytesPerSecond, peakRate(reels, nowUs));
-      this.#wanted = Math.max(least ?? 0, Math.ceil((freeMinutes ?? 0) * 60 * rate));
+      this.#books.wantedFreeBytes = Math.max(least ?? 0, Math.ceil((freeMinutes ?? 0) * 60 * rate));
       const free =
         freeBytes === undefined
           ? undefined
@@ -186,9 +174,9 @@ export class VolumeRetention {
         keepOf,
         nowUs,
         freeBytes: free,
-        wantedFreeBytes: this.#wanted,
+        wantedFreeBytes: this.#books.wantedFreeBytes,
       });
-      this.#short = plan.short;
+      this.#books.short = plan.short;
       return plan;
     });
   }
@@ -201,13 +189,7 @@ export class VolumeRetention {
   }
 
   get state(): RetentionState {
-    return {
-      volume: this.name,
-      purged: this.#purged,
-      held: this.#held,
-      short: this.#short,
-      wantedFreeBytes: this.#wanted,
-    };
+    return this.#books.state;
   }
 
   #run({ dryRun, allowMost }: PurgeOptions, step: Step): Promise<PurgeReport> {
@@ -217,10 +199,7 @@ export class VolumeRetention {
       await this.#learnProtections(rules);
       if (!dryRun) await finishDeleting(this.#deletion());
       const reels = await this.#catalog.list();
-      this.#held = [...Map.groupBy(reels, ({ stream }) => stream)].map(([stream, own]) => ({
-        stream,
-        bytes: own.reduce((sum, { bytes }) => sum + bytes, 0),
-      }));
+      this.#books.listed(reels);
       const plan = step({ reels, rules, nowUs: this.#nowUs(), keepOf: this.#keeper(reels) });
       if (!dryRun && !allowMost && takesMost(plan)) throw this.#tooLarge(plan);
       if (dryRun) return reportOf(this.name, true, plan.purges, plan);
@@ -237,8 +216,7 @@ export class VolumeRetention {
       for (const reel of reels) {
         const purge = purgeOf.get(reel) as Purge;
         gone.push(purge);
-        const { reels: count, bytes } = this.#purged[purge.rule] ?? { reels: 0, bytes: 0 };
-        this.#purged[purge.rule] = { reels: count + 1, bytes: bytes + reel.bytes };
+        this.#books.purged(purge);
       }
     };
     try {
