@@ -8,12 +8,10 @@ export interface ReelCatalog {
   list(): Promise<Reel[]>;
   /** Durable on return: those that are answered are to be deleted, also after a crash. The others must stay. */
   markGarbage(reels: readonly ReelName[]): Promise<readonly ReelName[]>;
-  /** Marked, and neither dropped nor kept yet. */
+  /** Marked, and not dropped yet. */
   garbage(): Promise<readonly ReelName[]>;
-  /** Their files are gone. */
+  /** They are no garbage any more: their files are gone, or they are there and stay. */
   drop(reels: readonly ReelName[]): Promise<void>;
-  /** They were marked, and stay. */
-  keep(reels: readonly ReelName[]): Promise<void>;
 }
 
 export const sameReel = (a: ReelName, b: ReelName): boolean => a.stream === b.stream && a.hour === b.hour;

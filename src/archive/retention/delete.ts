@@ -55,17 +55,6 @@ const unlinkReels = async <R extends ReelName>(
   return gone;
 };
 
-/** Step 4, and what is not deleted after all is no garbage any more. */
-const settle = async (
-  { catalog }: DeleteParams,
-  marked: readonly ReelName[],
-  gone: readonly ReelName[],
-): Promise<void> => {
-  const kept = marked.filter((reel) => !gone.some((other) => sameReel(reel, other)));
-  if (gone.length > 0) await catalog.drop(gone);
-  if (kept.length > 0) await catalog.keep(kept);
-};
-
 const byDirectory = <R extends ReelName>(reels: readonly R[]): [string, R[]][] => [
   ...Map.groupBy(reels, (reel) => directoryOf(reel)),
 ];
@@ -88,7 +77,7 @@ export const deleteReels = async <R extends ReelName>(
     const marked = await catalog.markGarbage(wanted); // 1
     const going = wanted.filter((reel) => marked.some((other) => sameReel(reel, other)));
     const gone = await unlinkReels(params, directory, going); // 2, 3
-    await settle(params, going, gone); // 4
+    if (going.length > 0) await catalog.drop(going); // 4
     if (gone.length > 0) onDeleted(gone);
   }
 };
@@ -100,6 +89,6 @@ export const finishDeleting = async (params: DeleteParams): Promise<readonly Ree
   if (garbage.length === 0) return [];
   const gone: ReelName[] = [];
   for (const [directory, reels] of byDirectory(garbage)) gone.push(...(await unlinkReels(params, directory, reels))); // 2, 3
-  await settle(params, garbage, gone); // 4
+  await catalog.drop(garbage); // 4
   return gone;
 };

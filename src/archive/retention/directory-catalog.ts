@@ -70,10 +70,6 @@ export class DirectoryCatalog implements ReelCatalog {
     await this.#write(garbage.filter((one) => !reels.some((other) => sameReel(one, other))));
   }
 
-  keep(reels: readonly ReelName[]): Promise<void> {
-    return this.drop(reels);
-  }
-
   #write(reels: readonly ReelName[]): Promise<void> {
     const rows = reels.map(({ stream, hour }) => ({ stream, hour }));
     return writeNote(this.#files, garbageFile, { layout: 1, reels: rows });

@@ -7,7 +7,7 @@ import type { Reel, ReelName } from './reels.ts';
 
 const page = 10_000;
 
-export type CatalogRows = Pick<Catalog, 'state' | 'list' | 'markGarbage' | 'drop' | 'changed'>;
+export type CatalogRows = Pick<Catalog, 'state' | 'list' | 'markGarbage' | 'drop'>;
 
 export class VolumeCatalog implements ReelCatalog {
   readonly #rows: CatalogRows | undefined;
@@ -47,12 +47,6 @@ export class VolumeCatalog implements ReelCatalog {
   async drop(reels: readonly ReelName[]): Promise<void> {
     await this.#usable()?.drop(reels);
     await this.#directories.drop(reels);
-  }
-
-  /** Their rows are made anew from the files. */
-  async keep(reels: readonly ReelName[]): Promise<void> {
-    await this.drop(reels);
-    for (const reel of reels) await this.#usable()?.changed(reel);
   }
 
   /** `failed` rows are thrown away and made anew when the volume is opened next, so nothing that goes meanwhile is missed. */

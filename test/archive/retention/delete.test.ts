@@ -61,7 +61,6 @@ const watched = (end = Number.POSITIVE_INFINITY, late = false) => {
     list: () => real.list(),
     garbage: () => real.garbage(),
     markGarbage: (reels: readonly ReelName[]) => step(`mark ${names(reels)}`, () => real.markGarbage(reels)),
-    keep: (reels: readonly ReelName[]) => real.keep(reels),
     drop: (reels: readonly ReelName[]) => step(`drop ${names(reels)}`, () => real.drop(reels)),
   };
   return { steps, params: { files: seen, catalog, currentHour, mayGo: () => true } };

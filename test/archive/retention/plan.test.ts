@@ -210,10 +210,9 @@ test('more than half of an archive is seen as that; the last reel of each stream
   assert.equal(takesMost(plan(old('a', 10), 50)), false);
   assert.equal(takesMost(plan(old('a', 10), 40)), true);
   assert.equal(takesMost(plan([...old('a', 1), ...old('b', 1)], 0)), false);
-  // Most of the hours, although little of the bytes.
-  assert.equal(takesMost(plan([...old('a', 9), { stream: 'b', hour: 1, bytes: 1000 }], 1001)), false);
-  const tiny = [...old('a', 9), { stream: 'b', hour: 1, bytes: 1 }];
-  assert.equal(takesMost(plan(tiny, 30)), true);
+  const sized = (sizes: number[]): Reel[] => sizes.map((bytes, at) => ({ stream: 'a', hour: 500 + at, bytes }));
+  assert.equal(takesMost(plan(sized([100, 100, 1, 1, 1, 1, 1, 1]), 6)), true, 'most bytes, few hours');
+  assert.equal(takesMost(plan(sized([1, 1, 1, 1, 1, 1, 100, 100]), 200)), true, 'most hours, few bytes');
 });
 
 test('thin frees what is asked for and no reel more, and each urgency holds the one before', () => {
