@@ -70,6 +70,11 @@ export class VolumeArchive {
     this.#durableStart.delete(stream);
   }
 
+  /** What `showUpTo` said last; `undefined` where all is shown. */
+  shownUpTo(stream: string): number | undefined {
+    return this.#durableStart.get(stream);
+  }
+
   /** Names below `dvr`, in order. */
   streams(): string[] {
     return [...this.#list('dvr')].sort();

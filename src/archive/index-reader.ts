@@ -3,15 +3,10 @@ import { read as readFd } from 'node:fs';
 import { promisify } from 'node:util';
 import { ReelError } from '../errors.ts';
 import { decodeSegments } from './index-file.ts';
+import { largestIndex, indexSlotBytes as slotBytes } from './index-slots.ts';
 import type { Segment } from './segment.ts';
 
 const read = promisify(readFd);
-
-/** Of the header, and of a record. */
-const slotBytes = 96;
-
-/** 96-byte records of the shortest segments in use, 0.5 s, fill an hour with far less than this. */
-const largestIndex = 16 * 1024 * 1024;
 
 /** What a reading found, and by what the next one knows that the file has only grown. */
 export interface IndexReading {

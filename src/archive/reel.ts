@@ -29,6 +29,9 @@ export const reelPath = (stream: string, hour: number): string => `dvr/${stream}
 
 export const indexPath = (stream: string, hour: number): string => `dvr/${stream}/${hourPath(hour)}.idx`;
 
+/** Where the signature of a reel lies. */
+export const signaturePath = (stream: string, hour: number): string => `dvr/${stream}/${hourPath(hour)}.sig`;
+
 /** Where an index goes that cannot be read and has no reel to be rebuilt from. */
 export const damagedIndexPath = (stream: string, hour: number): string => `${indexPath(stream, hour)}.damaged`;
 

@@ -2,7 +2,10 @@
 import type { Jail } from '../datapath/jail.ts';
 import { ReelError } from '../errors.ts';
 
-export type VolumeFiles = Pick<Jail, 'fd' | 'mkdirp' | 'open' | 'readdir' | 'rename' | 'syncDirectory' | 'unlink'>;
+export type VolumeFiles = Pick<
+  Jail,
+  'fd' | 'mkdirp' | 'open' | 'readdir' | 'readFile' | 'rename' | 'stat' | 'syncDirectory' | 'unlink' | 'writeFileAtomic'
+>;
 
 /** The result of `look`, or `otherwise` where what it looks for does not exist. */
 export const whenMissing = <T>(look: () => T, otherwise: T): T => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { archive } from './archive.ts';
 import { audit } from './audit.ts';
+import { check } from './check.ts';
 import { events } from './events.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -61,6 +62,7 @@ Examples:
   status(program);
   events(program);
   audit(program);
+  check(program);
   const volume = program
     .command('volume')
     .description('make, open, lock, list, look after and destroy volumes')

@@ -5,12 +5,12 @@ import { open, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
- * Writes `text` to `file` with mode 0600 (and owner, when root writes for the service user). The temporary file is made with O_EXCL and
- * renamed over the target, so a symbolic link planted in the directory is replaced and never followed. On failure the target is as before.
+ * Writes `text` (or bytes, which stay the caller's to zero) to `file` with mode 0600 (and owner, when root writes for the service user).
+ * The temporary file is made with O_EXCL and renamed over the target, so a symbolic link planted in the directory is replaced and never followed. On failure the target is as before.
  */
 export const replacePrivateFile = async (
   file: string,
-  text: string,
+  text: string | Buffer,
   owner?: { readonly uid: number; readonly gid: number },
 ): Promise<void> => {
   const directory = path.dirname(file);

@@ -3,6 +3,9 @@ import os from 'node:os';
 import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { ArchiveChecker } from '../archive/check/checker.ts';
+import { EvidenceKeys } from '../archive/evidence/key-store.ts';
+import { EvidenceSigner } from '../archive/evidence/signer.ts';
 import { AuditTrail } from '../audit/trail.ts';
 import { loadAdmin } from '../auth/admin-store.ts';
 import { BasicAuth } from '../auth/basic.ts';
@@ -28,6 +31,7 @@ import { VolumeKeys } from '../volume/manager/keys.ts';
 import { VolumeLeases } from '../volume/manager/leases.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
 import { VolumeReencryption } from '../volume/manager/reencryption.ts';
+import { archiveCheckPart, evidenceKeysPart } from './archive-part.ts';
 import { beginAudit, peerOfRequest } from './audit-part.ts';
 import { closingPart } from './closing-part.ts';
 import { streamEvents, volumeEvents } from './event-sources.ts';
@@ -68,6 +72,8 @@ export class Service {
   readonly #audit: AuditTrail;
   readonly #webhook: Webhook | undefined;
   readonly #autoOpen: AutoOpen;
+  readonly #evidenceKeys: EvidenceKeys;
+  readonly #checker: ArchiveChecker;
   #app: FastifyInstance | undefined;
   #listeners: Listeners | undefined;
   #closing: Promise<void> | undefined;
@@ -89,7 +95,17 @@ export class Service {
     this.#autoOpen = new AutoOpen({ manager: this.#volumes, log, now });
     this.#growth = new VolumeGrowth({ manager: this.#volumes, log });
     this.#reencryption = new VolumeReencryption({ manager: this.#volumes, log });
+    this.#evidenceKeys = new EvidenceKeys({ state: settings.state, now });
+    this.#checker = new ArchiveChecker({
+      now,
+      publicKeys: () => this.#evidenceKeys.list().map(({ publicKey }) => publicKey),
+    });
     this.#recorder = new Recorder({
+      signer: new EvidenceSigner({
+        key: () => this.#evidenceKeys.signing,
+        now,
+        onFailure: (stream, err) => log.error({ stream, err }, 'a reel could not be signed; it is tried again'),
+      }),
       registry: path.join(settings.state, 'streams.json'),
       defaults: { volume: settings.defaultVolume, segmentMs: settings.segmentMs, evidence: false },
       writer: {
@@ -116,6 +132,8 @@ export class Service {
     const auth = new BasicAuth({ account: await loadAdmin(settings.state), now });
     const certificate = await loadCertificate({ state: settings.state, hostname: os.hostname(), now });
     if (certificate.made) log.info({ fingerprint: certificate.fingerprint }, 'made a new certificate');
+    // Without the key recordings go on; reels are signed once it is there again.
+    await this.#evidenceKeys.start().catch((err: unknown) => log.error({ err }, 'no key for evidence'));
     await this.#recorder.start();
     await beginAudit(this.#audit, this.#events, log);
     this.#webhook?.start();
@@ -145,6 +163,11 @@ export class Service {
       },
     });
     this.#volumes.use(this.#retention.takeUp);
+    // After the recorder, which may refuse the lock: the check goes on then.
+    this.#volumes.use({
+      beforeLock: (name) => this.#checker.stop(name),
+      onLost: (name) => this.#checker.stop(name),
+    });
     this.#volumes.use(this.#growth.hooks);
     this.#volumes.use(this.#reencryption.hooks);
     this.#volumes.use(this.#autoOpen.hooks);
@@ -175,6 +198,8 @@ export class Service {
       retention: this.#retention.retention,
       episodes: this.#retention.episodes,
       growth: this.#growth,
+      archiveCheck: archiveCheckPart(this.#checker, this.#recorder),
+      evidenceKeys: evidenceKeysPart(this.#evidenceKeys),
       events: { bus: this.#events },
       webhook: webhookPart(this.#webhook),
       audit: { trail: this.#audit, peerOf: peerOfRequest },
@@ -220,6 +245,7 @@ export class Service {
     const listenersClosed = this.#listeners?.close();
     // Before the bus: what was deleted is told.
     await this.#retention.service.close();
+    await this.#checker.close();
     await this.#recorder.close();
     // After the last sessions, whose ends are told; before the listeners, which wait for the streams of events.
     this.#events.close();

@@ -6,12 +6,14 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPlug
 import type { BasicAuth } from '../auth/basic.ts';
 import type { TicketOffice } from '../auth/tickets.ts';
 import { type Access, guard } from './access.ts';
+import { type ArchiveCheckPart, archiveCheckRoutes } from './archive-check.ts';
 import { archiveEpisodeRoutes, type EpisodesPart } from './archive-episodes.ts';
 import { archiveRetentionRoutes, type RetentionPart } from './archive-retention.ts';
 import { type AuditPart, auditRequests, auditRoutes, auditSignIns } from './audit.ts';
 import { limitBodyTime } from './body-deadline.ts';
 import { errorSchema, handleErrors, limitUrls, refuseBadUrl } from './error-handler.ts';
 import { type EventsPart, eventRoutes } from './events.ts';
+import { type EvidenceKeysPart, evidenceKeyRoutes } from './evidence-keys.ts';
 import { healthRoutes, type PartsHealth } from './health.ts';
 import { type MetricsPart, metricsRoutes } from './metrics.ts';
 import { type StreamsPart, streamRoutes } from './streams.ts';
@@ -41,6 +43,8 @@ export interface AppParams {
   readonly unlock: VolumeUnlockPart;
   readonly growth: VolumeGrowPart;
   readonly reencryption: ReencryptPart;
+  readonly archiveCheck: ArchiveCheckPart;
+  readonly evidenceKeys: EvidenceKeysPart;
   readonly streams: StreamsPart;
   readonly retention: RetentionPart;
   readonly episodes: EpisodesPart;
@@ -125,6 +129,8 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     await scope.register(volumeHeaderRoutes, { headers: params.volumeHeaders });
     await scope.register(volumeDestroyRoutes, { destroyer: params.volumeDestroy });
     await scope.register(volumeReencryptRoutes, { reencryption: params.reencryption });
+    await scope.register(archiveCheckRoutes, { check: params.archiveCheck });
+    await scope.register(evidenceKeyRoutes, { keys: params.evidenceKeys });
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
     await scope.register(archiveRetentionRoutes, { retention: params.retention });
     await scope.register(archiveEpisodeRoutes, { episodes: params.episodes });

@@ -6,10 +6,10 @@ import { EventEmitter } from 'node:events';
 import type { VolumeArchive } from '../archive/archive.ts';
 import { segmentOf } from '../archive/index-file.ts';
 import { mendNewest, type RecoveredReel, recoverStream } from '../archive/recovery.ts';
-import { hourOf, parseReelPath } from '../archive/reel.ts';
+import { hourOf, parseReelPath, reelPath } from '../archive/reel.ts';
 import { endUs, type Segment } from '../archive/segment.ts';
 import { ReelError, toReelError } from '../errors.ts';
-import { NativeWriter, type StreamOptions, type WriterEvent } from '../native.ts';
+import { NativeWriter, type RecoveryReport, recoverReel, type StreamOptions, type WriterEvent } from '../native.ts';
 import { type AttachedVolume, AttachedVolumes, type Recordable } from './attached-volumes.ts';
 import { DeclaredStreams, unknownStream } from './declared-streams.ts';
 import { recordingStopped, streamBusy } from './refusals.ts';
@@ -81,6 +81,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
    */
   async attachVolume(volume: AttachedVolume): Promise<RecoveredReel[]> {
     const recovered = await this.#volumes.attach(volume);
+    if (volume.readOnly !== true) this.#params.signer?.attached(this.#volumes.get(volume.name).archive);
     this.#held.delete(volume.name);
     return recovered;
   }
@@ -190,6 +191,21 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     await this.#streams.delete(name);
   }
 
+  /** The archive of an open volume; `volume-state` for another. */
+  openArchive(volume: string): VolumeArchive {
+    return this.#volumes.get(volume).archive;
+  }
+
+  /**
+   * Makes index and reel of one hour agree again, as a start after a crash would (I1). `stream-busy` while it is being written, `not-found` without a reel.
+   */
+  async recoverReel(volume: string, stream: string, hour: number): Promise<RecoveryReport> {
+    const { archive } = this.#volumes.getWritable(volume);
+    const report = await recoverReel(archive.files.fd, reelPath(stream, hour));
+    await archive.catalog?.changed({ stream, hour });
+    return report;
+  }
+
   // What playback asks.
 
   archive(name: string): VolumeArchive {
@@ -246,6 +262,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       if (reel !== undefined) await archive.catalog?.changed(reel);
     }
     await archive.catalog?.began(name);
+    await this.#params.signer?.begin(archive, name, evidence);
     const newest = await archive.newest(name);
     archive.showUpTo(name, newest?.startUs ?? -1);
     const id = this.#openStream(attached, {
@@ -284,10 +301,12 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   async #ended(session: RecordingSession, failure: ReelError | undefined, clean: boolean): Promise<void> {
     const { stream, volume, id } = session;
     const status = session.status();
+    const archive = this.#volumes.archive(volume);
+    // The next session may append to the same reel: it comes after the signature.
+    if (archive !== undefined) await this.#params.signer?.ended(archive, stream, clean);
     this.#sessions.delete(id);
     this.#places.delete(stream);
     // After a failure of the storage the index may end with records that are not durable: they stay hidden until the next recovery.
-    const archive = this.#volumes.archive(volume);
     if (clean) archive?.showAll(stream);
     void archive?.catalog?.ended(stream, clean);
     this.#history.ended(stream, status, failure);
@@ -310,7 +329,11 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   }
 
   #letGo(name: string, reason: (stream: string) => ReelError): Promise<void> {
-    return this.#volumes.letGo(name, () => this.#endRecordings(name, reason));
+    return this.#volumes.letGo(name, async () => {
+      await this.#endRecordings(name, reason);
+      const archive = this.#volumes.archive(name);
+      if (archive !== undefined) await this.#params.signer?.settled(archive);
+    });
   }
 
   async #endRecordings(volume: string, reason: (stream: string) => ReelError): Promise<void> {
@@ -344,6 +367,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     const archive = this.#volumes.archive(session.volume);
     archive?.showUpTo(session.stream, last.startUs);
     for (const { hour } of segments) archive?.catalog?.durable(session.stream, hour);
+    if (archive !== undefined) this.#params.signer?.durable(archive, session.stream, last.hour);
     this.emit('durable', session.stream, segments);
   }
 }

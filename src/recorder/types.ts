@@ -1,5 +1,6 @@
 /** What the recorder takes, tells and answers. */
 import type { Logger } from 'pino';
+import type { EvidenceSigner } from '../archive/evidence/signer.ts';
 import type { Segment } from '../archive/segment.ts';
 import type { ReelError } from '../errors.ts';
 import type { StreamDefaults } from './declared-streams.ts';
@@ -16,6 +17,8 @@ export interface RecorderParams {
     readonly stagingBytes: number;
     readonly commitIntervalMs: number;
   };
+  /** Signs the reels of streams with evidence; without, none is signed. */
+  readonly signer?: EvidenceSigner;
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly now: () => number;

@@ -260,3 +260,29 @@ test('the error of a part reaches the admin whole, with status and details', asy
   assert.deepEqual(errorOf(response).details, { holders: [{ pid: 7 }] });
   await other.app.close();
 });
+
+test('checks: begun with level, stream and rate, looked at, stopped; a reel recovered', async () => {
+  seen.calls.length = 0;
+  const begun = await ask('POST', '/api/v1/volumes/main/check?level=bytes&stream=cam&rate=1048576');
+  assert.deepEqual([begun.statusCode, begun.json().state], [202, 'running']);
+  assert.equal((await ask('POST', '/api/v1/volumes/main/check')).statusCode, 202);
+  assert.equal((await ask('GET', '/api/v1/volumes/main/check')).json().state, 'done');
+  assert.equal((await ask('DELETE', '/api/v1/volumes/main/check')).json().state, 'stopped');
+  const reel = 'dvr/cam/2026/11/21/14.ts';
+  assert.equal((await ask('POST', `/api/v1/volumes/main/reels/recover?reel=${reel}`)).json().reel, reel);
+  assert.deepEqual(seen.calls, [
+    { call: 'check', name: 'main', options: { level: 'bytes', stream: 'cam', bytesPerSecond: 1048576 } },
+    { call: 'check', name: 'main', options: { level: 'index', stream: undefined, bytesPerSecond: 64 * 1048576 } },
+    { call: 'check stop', name: 'main' },
+    { call: 'reel recover', name: 'main', options: { reel } },
+  ]);
+  for (const query of ['level=deep', 'rate=1000', 'colour=red'])
+    assert.equal((await ask('POST', `/api/v1/volumes/main/check?${query}`)).statusCode, 400, query);
+});
+
+test('evidence keys: listed and rotated', async () => {
+  seen.calls.length = 0;
+  assert.equal((await ask('GET', '/api/v1/archive/evidence-keys')).json().keys[0].publicKey, 'PEM');
+  assert.equal((await ask('POST', '/api/v1/archive/evidence-keys/rotate')).json().retiredAt, null);
+  assert.deepEqual(seen.calls, [{ call: 'evidence key rotate', name: '' }]);
+});

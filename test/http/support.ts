@@ -9,9 +9,11 @@ import { TicketOffice } from '../../src/auth/tickets.ts';
 import { ReelError } from '../../src/errors.ts';
 import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
+import type { ArchiveCheckPart, ArchiveCheckView } from '../../src/http/archive-check.ts';
 import type { EpisodesPart } from '../../src/http/archive-episodes.ts';
 import type { RetentionPart } from '../../src/http/archive-retention.ts';
 import type { AuditPart } from '../../src/http/audit.ts';
+import type { EvidenceKeysPart } from '../../src/http/evidence-keys.ts';
 import type { MetricsPart } from '../../src/http/metrics.ts';
 import type { DeletedStream, StreamView } from '../../src/http/streams.ts';
 import type { VolumeDestroyPart } from '../../src/http/volume-destroy.ts';
@@ -249,6 +251,33 @@ export const standIn = async (
       return { state: 'running', progress: null, problem: null };
     },
   };
+  const checked = (name: string, state: ArchiveCheckView['state']): ArchiveCheckView => ({
+    ...{ volume: name, state, level: 'index', stream: null, startedAt: 1, endedAt: null, problem: null, at: null },
+    ...{ streams: 1, streamsDone: 0, reels: 0, bytes: 0, damage: 0, notices: 0, findings: [] },
+  });
+  const archiveCheck: ArchiveCheckPart = {
+    start: async (name, options) => {
+      note('check', name, options);
+      return checked(name, 'running');
+    },
+    view: async (name) => checked(name, 'done'),
+    stop: async (name) => {
+      note('check stop', name);
+      return checked(name, 'stopped');
+    },
+    recover: async (name, reel) => {
+      note('reel recover', name, { reel });
+      return { reel, records: 1, indexed: 188, cutBytes: 0, added: 1 };
+    },
+  };
+  const evidenceKey = { id: '00', publicKey: 'PEM', madeAt: '2026-11-21T00:00:00.000Z', retiredAt: null };
+  const evidenceKeys: EvidenceKeysPart = {
+    list: async () => [evidenceKey],
+    rotate: async () => {
+      note('evidence key rotate', '');
+      return evidenceKey;
+    },
+  };
   const recoveryKey = Buffer.from('marked-recovery-key');
   const stream = (name: string): StreamView => ({
     name,
@@ -316,6 +345,8 @@ export const standIn = async (
     growth,
     retention,
     episodes,
+    archiveCheck,
+    evidenceKeys,
     reencryption,
     streams,
     audit: { trail: changes.trail ?? trail, peerOf: () => ({ uid: 0, pid: 4712 }) },

@@ -5,6 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { pino } from 'pino';
+import { EvidenceKeys } from '../../src/archive/evidence/key-store.ts';
+import { EvidenceSigner } from '../../src/archive/evidence/signer.ts';
 import { reelPath } from '../../src/archive/reel.ts';
 import { Jail } from '../../src/datapath/jail.ts';
 import { ReelError, toReelError } from '../../src/errors.ts';
@@ -43,6 +45,7 @@ const makeApp = async (options: HostOptions): Promise<FastifyInstance> => {
 export class Host {
   readonly directory: string;
   readonly recorder: Recorder;
+  readonly keys: EvidenceKeys;
   readonly app: FastifyInstance;
   readonly jail: Jail;
   readonly #remove: boolean;
@@ -51,12 +54,14 @@ export class Host {
   private constructor(params: {
     directory: string;
     recorder: Recorder;
+    keys: EvidenceKeys;
     app: FastifyInstance;
     jail: Jail;
     options: HostOptions;
   }) {
     this.directory = params.directory;
     this.recorder = params.recorder;
+    this.keys = params.keys;
     this.app = params.app;
     this.jail = params.jail;
     this.#remove = params.options.directory === undefined;
@@ -68,7 +73,13 @@ export class Host {
     const volume = path.join(directory, 'volume');
     mkdirSync(volume, { recursive: true });
     const now = options.now ?? Date.now;
+    const keys = new EvidenceKeys({ state: directory, now });
+    await keys.start();
+    const onFailure = (stream: string, error: Error): void => {
+      throw new Error(`${stream} could not be signed`, { cause: error });
+    };
     const recorder = new Recorder({
+      signer: new EvidenceSigner({ key: () => keys.signing, now, onFailure }),
       registry: path.join(directory, 'streams.json'),
       defaults: { volume: 'main', segmentMs: options.segmentMs ?? 1000, evidence: false },
       writer: {
@@ -96,7 +107,7 @@ export class Host {
     await app.register(playbackPlugin({ source: recorder, liveSegments, liveLingerMs, now }));
     forPublishers(app.server);
     await app.listen({ host: '127.0.0.1', port: 0 });
-    return new Host({ directory, recorder, app, jail, options });
+    return new Host({ directory, recorder, keys, app, jail, options });
   }
 
   attach(): ReturnType<Recorder['attachVolume']> {

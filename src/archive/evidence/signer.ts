@@ -1,0 +1,115 @@
+/**
+ * Signs the reels of streams with evidence as they are closed, and later those that a crash kept from it. One act a stream at a time; a
+ * failure is told to `onFailure`, keeps nobody from recording, and the reel is signed at the next chance.
+ */
+import { toReelError } from '../../errors.ts';
+import type { VolumeArchive } from '../archive.ts';
+import { hourOf } from '../reel.ts';
+import { type ChainHead, headStreams, readHead, writeHead } from './head.ts';
+import type { SigningKey } from './key-store.ts';
+import { findHead, signReel } from './sign-reel.ts';
+import { noPrevious } from './signature.ts';
+
+export interface SignerParams {
+  /** Throws where there is no key that can be used. */
+  readonly key: () => SigningKey;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly onFailure: (stream: string, error: Error) => void;
+}
+
+interface Chain {
+  /** The last act; never rejects. */
+  busy: Promise<void>;
+  head: ChainHead | undefined;
+  /** The hour that the session in it writes. */
+  writing: number | undefined;
+}
+
+const lastHour = hourOf(Date.UTC(9999, 11, 31, 23) * 1000);
+
+export class EvidenceSigner {
+  readonly #params: SignerParams;
+  readonly #chains = new WeakMap<VolumeArchive, Map<string, Chain>>();
+
+  constructor(params: SignerParams) {
+    this.#params = params;
+  }
+
+  /** Signs what was closed and not signed, in the background. The cost goes by the streams with evidence, not by the archive. */
+  attached(archive: VolumeArchive): void {
+    for (const stream of headStreams(archive.files))
+      this.#soon(archive, stream, (chain) => this.#catchUp(archive, stream, chain));
+  }
+
+  /**
+   * Before a session: what is left of former ones is signed first. From a stream's first session with evidence on, its reels have a chain. Rejects
+   * where that cannot be begun.
+   */
+  async begin(archive: VolumeArchive, stream: string, evidence: boolean): Promise<void> {
+    const chain = this.#chain(archive, stream);
+    await chain.busy;
+    const known = readHead(archive.files, stream) !== undefined;
+    if (!known && !evidence) return;
+    if (!known) {
+      const found = findHead(archive.files, stream, archive.hoursBack(stream));
+      const before = { number: 0, hour: hourOf(this.#params.now() * 1000) - 1, digest: noPrevious };
+      await writeHead(archive.files, stream, found ?? before);
+    }
+    this.#soon(archive, stream, () => this.#catchUp(archive, stream, chain));
+    await chain.busy;
+  }
+
+  /** Segments of this hour became durable: an hour before it is closed. */
+  durable(archive: VolumeArchive, stream: string, hour: number): void {
+    const chain = this.#chain(archive, stream);
+    const former = chain.writing;
+    chain.writing = hour;
+    if (chain.head !== undefined && former !== undefined && former < hour)
+      this.#soon(archive, stream, () => this.#sign(archive, stream, chain, former, false));
+  }
+
+  /** The session has ended. `clean`: its reel is closed. Resolves when it is signed. */
+  async ended(archive: VolumeArchive, stream: string, clean: boolean): Promise<void> {
+    const chain = this.#chain(archive, stream);
+    const hour = chain.writing;
+    chain.writing = undefined;
+    if (clean && chain.head !== undefined && hour !== undefined)
+      this.#soon(archive, stream, () => this.#sign(archive, stream, chain, hour, false));
+    await chain.busy;
+  }
+
+  /** Resolves when nothing of the volume is being signed. */
+  async settled(archive: VolumeArchive): Promise<void> {
+    await Promise.all([...(this.#chains.get(archive)?.values() ?? [])].map(({ busy }) => busy));
+  }
+
+  #chain(archive: VolumeArchive, stream: string): Chain {
+    const chains = this.#chains.get(archive) ?? new Map<string, Chain>();
+    this.#chains.set(archive, chains);
+    const chain = chains.get(stream) ?? { busy: Promise.resolve(), head: undefined, writing: undefined };
+    chains.set(stream, chain);
+    return chain;
+  }
+
+  #soon(archive: VolumeArchive, stream: string, act: (chain: Chain) => Promise<void>): void {
+    const chain = this.#chain(archive, stream);
+    chain.busy = chain.busy.then(() => act(chain)).catch((error) => this.#params.onFailure(stream, toReelError(error)));
+  }
+
+  /** The newest signed hour again (it may have gone on), and all after it, in order: it stops at the first that cannot be signed. */
+  async #catchUp(archive: VolumeArchive, stream: string, chain: Chain): Promise<void> {
+    chain.head = readHead(archive.files, stream);
+    if (chain.head === undefined) return;
+    const from = chain.head.number === 0 ? chain.head.hour + 1 : chain.head.hour;
+    for (const hour of archive.hours(stream, from * 3_600_000_000, lastHour * 3_600_000_000))
+      await this.#sign(archive, stream, chain, hour, true);
+  }
+
+  async #sign(archive: VolumeArchive, stream: string, chain: Chain, hour: number, recovered: boolean): Promise<void> {
+    const { key, now } = this.#params;
+    if (chain.head === undefined) return;
+    const { files } = archive;
+    chain.head = await signReel({ files, stream, hour, head: chain.head, key: key(), now, recovered });
+  }
+}

@@ -1,0 +1,29 @@
+/** `reelvault archive recover`. */
+import type { Command } from 'commander';
+import type { RecoveredView } from '../http/archive-check.ts';
+import { clientOf, type GlobalOptions } from './global-options.ts';
+import { formatBytes, print } from './output.ts';
+import { volumeUrl } from './volume-url.ts';
+
+export const archiveRecover = (parent: Command): void => {
+  parent
+    .command('recover <volume> <reel>')
+    .description('make the index of a reel agree with the reel again; the reel is named as `reelvault check` names it')
+    .addHelpText(
+      'after',
+      `
+Records that do not hold are dropped, whole segments without one are indexed, a torn tail is cut off: what a start after a crash does. An
+index that was signed is not the signed one afterwards, unless it comes out the same.
+
+Example:
+  reelvault archive recover main dvr/cam1/2026/11/21/14.ts`,
+    )
+    .action(async (volume: string, reel: string, _local: object, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const query = new URLSearchParams({ reel });
+      const found = await clientOf(options).postJson<RecoveredView>(volumeUrl(volume, `/reels/recover?${query}`), {});
+      const { records, added, indexed, cutBytes } = found;
+      const text = `${reel}: ${records} segments (${added} of them had no record), ${formatBytes(indexed)}; ${formatBytes(cutBytes)} cut off`;
+      print(options, found, text);
+    });
+};

@@ -1,0 +1,58 @@
+/** The verb that third parties run: without the service, and without root. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Proof } from '../../src/archive/evidence/verify.ts';
+import { filesOf, RecordedVolume, tenOClock } from '../archive/recorded.ts';
+
+const main = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
+let place: string;
+before(async () => {
+  place = mkdtempSync('/var/tmp/reelvault-verify-');
+  const volume = await RecordedVolume.start();
+  for (const hour of [0, 1, 2]) await volume.record('cam', tenOClock + hour);
+  cpSync(volume.root, place, { recursive: true });
+  const keys = volume.host.keys.list();
+  writeFileSync(path.join(place, 'host.pem'), keys.map(({ publicKey }) => publicKey).join(''));
+  await volume.stop();
+  spawnSync('chmod', ['-R', 'a+rX', place]);
+  chmodSync(place, 0o755);
+});
+after(() => rmSync(place, { recursive: true, force: true }));
+
+const verify = (args: readonly string[]) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'archive', 'verify', ...args], {
+    cwd: place,
+    encoding: 'utf8',
+    uid: 65534,
+    gid: 65534,
+    env: { PATH: process.env.PATH },
+  });
+  return { status, stdout, stderr };
+};
+
+test('a reel, a range and a directory are proved by somebody who has only the files and the key', () => {
+  const reel = verify([filesOf('cam', tenOClock + 1).ts, '--key', 'host.pem']);
+  assert.equal(reel.status, 0, reel.stderr);
+  assert.match(reel.stdout, /cam 2026-11-21T11:00:00.000Z, number 2, (\d+) of \1 segments proved/);
+  const range = verify(['dvr', '--key', 'host.pem', '--from', '2026-11-21T11:00Z', '--to', '2026-11-21T13Z', '--json']);
+  assert.equal(range.status, 0, range.stderr);
+  const proof = JSON.parse(range.stdout) as Proof;
+  assert.deepEqual([proof.proved, proof.reels.map(({ number }) => number)], [true, [2, 3]]);
+  assert.match(verify(['.', '--key', 'host.pem']).stdout, /proved: 3 reels/);
+});
+
+test('what cannot be proved ends with 6, what cannot be asked with the code of its error', () => {
+  rmSync(path.join(place, filesOf('cam', tenOClock + 1).sig));
+  const broken = verify(['dvr', '--key', 'host.pem']);
+  assert.equal(broken.status, 6, broken.stderr);
+  assert.match(broken.stdout, /signature-missing[\s\S]*chain-hole[\s\S]*not proved: 2 problems/);
+  assert.equal(verify(['nowhere', '--key', 'host.pem']).status, 4);
+  assert.equal(verify(['dvr', '--key', 'no.pem']).status, 4);
+  assert.equal(verify(['dvr', '--key', filesOf('cam', tenOClock).idx]).status, 2);
+  assert.equal(verify(['dvr', '--key', 'host.pem', '--from', 'yesterday']).status, 2);
+  assert.equal(verify(['dvr', '--key', 'host.pem', '--from', '2027-01-01']).status, 4);
+  assert.equal(verify(['dvr']).status, 2);
+});
