@@ -57,7 +57,7 @@ export const attachLoop = async (
   const name = stdout.toString().trim().replace('/dev/', '');
   const loop = await look(name);
   if (loop !== undefined) return loop;
-  await run('losetup', ['--detach', `/dev/${name}`], { timeoutMs, okCodes: [0, 1] });
+  await detachLoop({ path: `/dev/${name}`, backingFile: file });
   throw new ReelError('io-error', {
     expected: `an attached ${name} for ${file}`,
     got: 'a loop device without a backing file',
@@ -81,7 +81,7 @@ export const refreshLoop = async (loop: Loop): Promise<void> => {
 };
 
 /** Detaches and waits until the kernel has let go of the backing file. Throws `volume-busy` when something keeps it open. */
-export const detachLoop = async (loop: Loop): Promise<void> => {
+export const detachLoop = async (loop: Pick<Loop, 'path' | 'backingFile'>): Promise<void> => {
   await run('losetup', ['--detach', loop.path], { timeoutMs, okCodes: [0, 1] });
   const deadline = Date.now() + detachPatienceMs;
   const name = loop.path.replace('/dev/', '');
