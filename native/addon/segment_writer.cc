@@ -158,6 +158,12 @@ class SegmentWriter final : public Napi::ObjectWrap<SegmentWriter>, private Even
     object.Set("transportErrors", static_cast<double>(counters.transportErrors));
     object.Set("syncLosses", static_cast<double>(counters.syncLosses));
     object.Set("garbageBytes", static_cast<double>(counters.garbageBytes));
+    object.Set("duplicatePackets", static_cast<double>(counters.duplicatePackets));
+    object.Set("scrambledPackets", static_cast<double>(counters.scrambledPackets));
+    object.Set("discontinuities", static_cast<double>(counters.discontinuities));
+    object.Set("clockJumps", static_cast<double>(counters.clockJumps));
+    object.Set("tableChanges", static_cast<double>(counters.tableChanges));
+    object.Set("packetBytes", static_cast<double>(counters.packetBytes));
     return object;
   }
   void Stop(const Napi::CallbackInfo& info) { shutDown(); }

@@ -13,29 +13,31 @@ bool Parser::feed(const uint8_t* data, size_t length) {
       search(data, length);
       continue;
     }
-    if (carryLength_ > 0) {
-      const size_t take = std::min(kPacketBytes - carryLength_, length);
-      std::memcpy(carry_.data() + carryLength_, data, take);
-      carryLength_ += take, data += take, length -= take, position_ += take;
-      if (carryLength_ < kPacketBytes) break;
-      carryLength_ = 0;
-      packet(carry_.data(), position_ - kPacketBytes);
+    if (carryLength_ > 0 || length < grid_.bytes) {
+      fillCarry(data, length);
       continue;
     }
-    while (length >= kPacketBytes && data[0] == kSyncByte) {
-      packet(data, position_);
-      data += kPacketBytes, length -= kPacketBytes, position_ += kPacketBytes;
+    while (length >= grid_.bytes && data[grid_.lead] == kSyncByte) {
+      packet(data + grid_.lead, position_, position_ + grid_.bytes);
+      data += grid_.bytes, length -= grid_.bytes, position_ += grid_.bytes;
     }
-    if (length == 0) break;
-    if (data[0] != kSyncByte) {
-      loseGrid();
-      continue;
-    }
-    if (length >= kPacketBytes) continue;
-    std::memcpy(carry_.data(), data, length);
-    carryLength_ = length, position_ += length, length = 0;
+    if (length >= grid_.bytes) loseGrid();
   }
   return !failed_;
+}
+
+// Stops at the sync byte, so that a grid is lost at the same place however the bytes come.
+void Parser::fillCarry(const uint8_t*& data, size_t& length) {
+  const size_t syncEnd = grid_.lead + 1;
+  const size_t wanted = carryLength_ < syncEnd ? syncEnd : grid_.bytes;
+  const size_t take = std::min(wanted - carryLength_, length);
+  std::memcpy(carry_.data() + carryLength_, data, take);
+  carryLength_ += take, data += take, length -= take, position_ += take;
+  if (carryLength_ < wanted) return;
+  if (carry_[grid_.lead] != kSyncByte) return loseGrid();
+  if (carryLength_ < grid_.bytes) return;
+  carryLength_ = 0;
+  packet(carry_.data() + grid_.lead, position_ - grid_.bytes, position_);
 }
 
 void Parser::search(const uint8_t*& data, size_t& length) {
@@ -48,20 +50,30 @@ void Parser::search(const uint8_t*& data, size_t& length) {
 void Parser::adoptGrid() {
   searching_ = false;
   everSynced_ = true;
-  const uint64_t start = position_ - finder_.tailLength();
-  counters_.garbageBytes += start - goodEnd_;
-  const uint8_t* p = finder_.tail();
-  size_t left = finder_.tailLength();
-  for (uint64_t at = start; left >= kPacketBytes; at += kPacketBytes, p += kPacketBytes, left -= kPacketBytes) packet(p, at);
+  grid_ = finder_.grid();
+  counters_.packetBytes = grid_.bytes;
+  const uint8_t* p = finder_.tail() - finder_.lead();
+  size_t left = finder_.tailLength() + finder_.lead();
+  uint64_t at = position_ - left;
+  counters_.garbageBytes += at - goodEnd_;
+  // The first packet may have come without all of what stands before its sync byte.
+  for (size_t lead = finder_.lead(); left >= grid_.bytes - grid_.lead + lead; lead = grid_.lead) {
+    const size_t length = grid_.bytes - grid_.lead + lead;
+    packet(p + lead, at, at + length);
+    p += length, at += length, left -= length;
+  }
   std::memcpy(carry_.data(), p, left);
   carryLength_ = left;
 }
 
+// The packet that has no sync byte begins behind the last one; what came of it is looked through again.
 void Parser::loseGrid() {
   counters_.syncLosses++;
   searching_ = true;
-  goodEnd_ = position_;
+  goodEnd_ = position_ - carryLength_;
   finder_.reset();
+  (void)finder_.feed(carry_.data(), carryLength_);
+  carryLength_ = 0;
 }
 
 bool Parser::end(bool wholePackets) {
@@ -83,9 +95,9 @@ uint64_t Parser::settled() const {
   return offset;
 }
 
-void Parser::packet(const uint8_t* p, uint64_t offset) {
+void Parser::packet(const uint8_t* p, uint64_t offset, uint64_t end) {
   counters_.packets++;
-  goodEnd_ = offset + kPacketBytes;
+  goodEnd_ = end;
   if (patNear_ && offset - patOffset_ > kLookback) patNear_ = false;
   if (pending_ && offset - unit_.offset > kLookback) decide(false);
   const uint16_t id = pid(p);
@@ -97,28 +109,54 @@ void Parser::packet(const uint8_t* p, uint64_t offset) {
     counters_.transportErrors++;
     return;
   }
-  checkContinuity(p, id);
+  if (scrambled(p)) counters_.scrambledPackets++;
+  const bool again = repeated(p, id);
+  programClock(p, id);
+  if (!hasPayload(p)) return;
+  const bool table = id == kPatPid || id == program_.pmtPid;
+  if (table && again) return;  // a part of a table that is taken twice spoils it
   if (id == kPatPid) programAssociation(p, offset);
-  else if (id == pmtPid_) programMap(p);
-  else if (id == main_.pid) mainPacket(p, offset);
+  else if (table) programMap(p);
+  else if (id == main_.pid) mainPacket(p, offset, again);
 }
 
-void Parser::checkContinuity(const uint8_t* p, uint16_t id) {
+// Counts what is wrong with the packet's place in its stream; true when it is the former one once more.
+bool Parser::repeated(const uint8_t* p, uint16_t id) {
   uint8_t& last = continuity_[id];
   const uint8_t counter = continuityCounter(p);
-  if (last != kNoCounter && !discontinuityIndicator(p)) {
+  if (discontinuityIndicator(p)) {
+    counters_.discontinuities++;
+  } else if (last != kNoCounter) {
     const uint8_t former = last & 0x0f;
     if (!hasPayload(p)) {
       if (counter != former) counters_.continuityErrors++;
     } else if (counter == former) {  // a packet may be sent twice, not more often
-      if ((last & 0x10) != 0) counters_.continuityErrors++;
+      const bool twice = (last & 0x10) == 0;
+      twice ? counters_.duplicatePackets++ : counters_.continuityErrors++;
       last = counter | 0x10;
-      return;
+      return twice;
     } else if (counter != ((former + 1) & 0x0f)) {
       counters_.continuityErrors++;
     }
   }
   last = counter;
+  return false;
+}
+
+void Parser::programClock(const uint8_t* p, uint16_t id) {
+  if (id != program_.clockPid) return;
+  if (discontinuityIndicator(p)) {
+    newTimeBase_ = true;
+    clock_ = -1;
+  }
+  const int64_t reference = clockReference(p);
+  if (reference < 0) return;
+  constexpr int64_t kMask = (int64_t{1} << 33) - 1;
+  if (clock_ >= 0 && ((reference - clock_) & kMask) > kClockJump) {
+    counters_.clockJumps++;
+    newTimeBase_ = true;
+  }
+  clock_ = reference;
 }
 
 void Parser::programAssociation(const uint8_t* p, uint64_t offset) {
@@ -126,34 +164,58 @@ void Parser::programAssociation(const uint8_t* p, uint64_t offset) {
     patNear_ = true, pmtNear_ = false;
     patOffset_ = offset;
   }
-  if (!pat_.feed(p)) return;
-  const auto id = programMapPid(pat_.section(), pat_.length());
-  if (!id || *id == pmtPid_) return;
-  pmtPid_ = *id;
-  pmt_.reset();
+  for (bool whole = pat_.feed(p); whole; whole = pat_.next()) {
+    // A PAT of several sections names other programs in each: the first one of the first section is followed.
+    const auto number = associationNumber(pat_.section(), pat_.length());
+    if (!number || *number > programSection_) continue;
+    const auto program = firstProgram(pat_.section(), pat_.length());
+    programSection_ = program ? *number : 0xff;
+    if (!program) continue;
+    program_.alone = program->alone;
+    if (program->number == program_.number && program->pmtPid == program_.pmtPid) continue;
+    if (program_.pmtPid != kNoPid) counters_.tableChanges++;
+    program_ = *program;
+    clock_ = -1;
+    pmt_.reset();
+  }
 }
 
 void Parser::programMap(const uint8_t* p) {
   if (payloadUnitStart(p)) pmtNear_ = true;
-  if (!pmt_.feed(p)) return;
-  const auto stream = mainStream(pmt_.section(), pmt_.length());
-  if (!stream || *stream == main_) return;
-  if (pending_) decide(false);
-  main_ = *stream;
+  for (bool whole = pmt_.feed(p); whole; whole = pmt_.next()) {
+    if (!isMapOf(pmt_.section(), pmt_.length(), program_)) continue;
+    const uint16_t clock = clockPid(pmt_.section());
+    if (clock != program_.clockPid) clock_ = -1;
+    program_.clockPid = clock;
+    const auto stream = mainStream(pmt_.section(), pmt_.length());
+    if (!stream || *stream == main_) continue;
+    if (pending_) decide(false);
+    if (main_.pid != kNoPid) {
+      counters_.tableChanges++;
+      newStream_ = true;
+    }
+    main_ = *stream;
+  }
 }
 
-void Parser::mainPacket(const uint8_t* p, uint64_t offset) {
+void Parser::mainPacket(const uint8_t* p, uint64_t offset, bool again) {
   const size_t at = payloadOffset(p);
   const uint8_t* payload = p + at;
-  size_t length = kPacketBytes - at;
+  const size_t length = kPacketBytes - at;
   if (payloadUnitStart(p)) {
+    const PesHead head = scrambled(p) ? PesHead{} : readPesHead(payload, length);
+    // Scrambled, the time stamps cannot be read; the program clock can.
+    const int64_t pts = scrambled(p) ? clock_ : head.pts;
+    if (again && unit_.pts == pts) return;
     if (pending_) decide(false);
-    const PesHead head = readPesHead(payload, length);
     unit_ = {.offset = offset,
              .cutOffset = patNear_ ? patOffset_ : offset,
-             .pts = head.pts,
+             .pts = pts,
              .tables = patNear_ && pmtNear_,
-             .first = !mainSeen_};
+             .first = !mainSeen_,
+             .newStream = newStream_,
+             .newTimeBase = newTimeBase_};
+    newStream_ = newTimeBase_ = false;
     pending_ = true;
     patNear_ = false;
     mainSeen_ = true;
@@ -164,7 +226,7 @@ void Parser::mainPacket(const uint8_t* p, uint64_t offset) {
   }
   patNear_ = false;
   mainSeen_ = true;
-  if (pending_) scan(payload, length);
+  if (pending_ && !again && !scrambled(p)) scan(payload, length);
 }
 
 void Parser::scan(const uint8_t* data, size_t length) {

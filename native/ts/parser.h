@@ -18,6 +18,8 @@ struct AccessUnit {
   bool keyframe = false;
   bool tables = false;  ///< PAT and PMT stand between cutOffset and offset
   bool first = false;   ///< no packet of the main stream came before it
+  bool newStream = false;    ///< the first one after the PMT named another main stream, or another codec of it
+  bool newTimeBase = false;  ///< the first one after the program clock was set anew
 };
 
 class AccessUnitSink {
@@ -30,6 +32,12 @@ class AccessUnitSink {
 
 struct Counters {
   uint64_t packets = 0, nullPackets = 0, continuityErrors = 0, transportErrors = 0, syncLosses = 0, garbageBytes = 0;
+  uint64_t duplicatePackets = 0;  ///< sent twice, as the standard allows
+  uint64_t scrambledPackets = 0;
+  uint64_t discontinuities = 0;  ///< packets that announce one
+  uint64_t clockJumps = 0;       ///< of the program clock, unannounced: back, or more than 10 s ahead
+  uint64_t tableChanges = 0;     ///< the PAT named another PMT, or the PMT another main stream
+  uint64_t packetBytes = 0;      ///< 188, 192 or 204, as last found; 0 before
 };
 
 /// Reads a transport stream that comes in pieces of any size and reports the access units of its main stream.
@@ -39,7 +47,9 @@ class Parser {
   /// A PAT further before a keyframe than this is not its PAT, and a picture whose kind is not clear after so much is no keyframe:
   /// so the bytes that settled() holds back stay few.
   static constexpr uint64_t kLookback = 32 * 1024;
-  static constexpr uint64_t kUnsettledMax = 2 * kLookback + SyncFinder::kLimit + 2 * SyncFinder::kWanted * kPacketBytes;
+  /// A program clock that goes further ahead at once was set anew.
+  static constexpr int64_t kClockJump = 10 * 90000;
+  static constexpr uint64_t kUnsettledMax = 2 * kLookback + SyncFinder::kLimit + 3 * SyncFinder::kWanted * kLongestPacket;
 
   explicit Parser(AccessUnitSink& sink);
   /// False when there is no packet grid in the bytes (at the start or after a loss): nothing more is taken.
@@ -62,11 +72,13 @@ class Parser {
   void search(const uint8_t*& data, size_t& length);
   void adoptGrid();
   void loseGrid();
-  void packet(const uint8_t* p, uint64_t offset);
-  void checkContinuity(const uint8_t* p, uint16_t id);
+  void fillCarry(const uint8_t*& data, size_t& length);
+  void packet(const uint8_t* p, uint64_t offset, uint64_t end);
+  bool repeated(const uint8_t* p, uint16_t id);
+  void programClock(const uint8_t* p, uint16_t id);
   void programAssociation(const uint8_t* p, uint64_t offset);
   void programMap(const uint8_t* p);
-  void mainPacket(const uint8_t* p, uint64_t offset);
+  void mainPacket(const uint8_t* p, uint64_t offset, bool again);
   void scan(const uint8_t* data, size_t length);
   void decide(bool keyframe);
 
@@ -74,13 +86,17 @@ class Parser {
   SyncFinder finder_;
   bool searching_ = true, everSynced_ = false, failed_ = false, ended_ = false, whole_ = false;
   uint64_t position_ = 0, goodEnd_ = 0;
-  std::array<uint8_t, kPacketBytes> carry_{};
+  Grid grid_ = kGrids[0];
+  std::array<uint8_t, kLongestPacket> carry_{};  // the beginning of a packet whose rest is still to come
   size_t carryLength_ = 0;
 
   SectionAssembler pat_, pmt_;
-  uint16_t pmtPid_ = kNoPid;
+  Program program_;
+  uint8_t programSection_ = 0xff;  // the section of the PAT that named it; 0xff: none did
   MainStream main_;
   bool mainSeen_ = false;
+  bool newStream_ = false, newTimeBase_ = false;  // to be told with the next access unit
+  int64_t clock_ = -1;                            // the last program clock reference
   bool patNear_ = false, pmtNear_ = false;  // seen since the last packet of the main stream
   uint64_t patOffset_ = 0;
   bool pending_ = false;  // unit_ waits for the scanner's verdict

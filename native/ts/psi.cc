@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 namespace reelvault::ts {
 namespace {
@@ -31,15 +32,49 @@ bool isVideo(uint8_t type) {
 }
 bool isAudio(uint8_t type) {
   switch (type) {
-    case 0x03: case 0x04: case 0x0f: case 0x11: case 0x1c: case 0x80: case 0x81: case 0x82: case 0x83: case 0x84: case 0x85: case 0x86: case 0x87:
+    case 0x03: case 0x04: case 0x0f: case 0x11: case 0x1c: case 0x80: case 0x81: case 0x82: case 0x83: case 0x84: case 0x85: case 0x87:
       return true;
     default:
       return false;
   }
 }
+// Sections (private ones, DSM-CC, SCTE-35 cues): no access units to cut by.
+bool isSections(uint8_t type) { return type == 0x05 || (type >= 0x0a && type <= 0x0d) || type == 0x14 || type == 0x86; }
+
+Codec videoCodec(uint8_t type) {
+  switch (type) {
+    case 0x01: case 0x02:
+      return Codec::mpeg2;
+    case 0x1b:
+      return Codec::h264;
+    case 0x24:
+      return Codec::hevc;
+    default:
+      return Codec::other;
+  }
+}
+
+struct PrivateKind {
+  bool video = false, audio = false;
+  Codec codec = Codec::other;
+};
+// What a stream of private data (stream_type 6) is by its descriptors: registrations, and the DVB tags of ETSI EN 300 468.
+PrivateKind privateKind(const uint8_t* descriptors, size_t length) {
+  for (size_t at = 0; at + 2 <= length && at + 2 + descriptors[at + 1] <= length; at += 2u + descriptors[at + 1]) {
+    const uint8_t tag = descriptors[at];
+    if (tag == 0x6a || tag == 0x7a || tag == 0x7b || tag == 0x7c) return {.audio = true};  // AC-3, E-AC-3, DTS, AAC
+    if (tag != 0x05 || descriptors[at + 1] < 4) continue;
+    const std::string_view name(reinterpret_cast<const char*>(descriptors + at + 2), 4);
+    if (name == "HEVC") return {.video = true, .codec = Codec::hevc};
+    if (name == "AV01" || name == "VC-1" || name == "drac") return {.video = true};
+    if (name == "Opus" || name == "AC-3" || name == "EAC3" || name == "AC-4" || name == "BSSD" || name.substr(0, 3) == "DTS") return {.audio = true};
+  }
+  return {};
+}
 
 constexpr size_t kSectionHead = 8;  // through last_section_number
 constexpr size_t kSectionCrc = 4;
+constexpr size_t kMapHead = 12;  // of a PMT, through program_info_length
 
 bool inForce(const uint8_t* section, size_t length, uint8_t tableId) {
   return length >= kSectionHead + kSectionCrc && section[0] == tableId && (section[5] & 0x01) != 0;
@@ -73,6 +108,7 @@ bool SectionAssembler::take(const uint8_t* data, size_t length) {
 }
 
 bool SectionAssembler::feed(const uint8_t* packet) {
+  restLength_ = 0;
   size_t at = payloadOffset(packet);
   if (at >= kPacketBytes) return false;
   if (!payloadUnitStart(packet)) return length_ > 0 && take(packet + at, kPacketBytes - at);
@@ -81,33 +117,64 @@ bool SectionAssembler::feed(const uint8_t* packet) {
     reset();
     return false;
   }
-  // The end of a former section may stand before the pointer; it counts only when no new one is whole.
-  const bool former = length_ > 0 && pointer > 0 && take(packet + at, pointer);
-  if (former) return true;
-  reset();
-  return take(packet + at + pointer, kPacketBytes - at - pointer);
+  rest_ = packet + at + pointer;
+  restLength_ = kPacketBytes - at - pointer;
+  // The end of a former section may stand before the pointer.
+  if (length_ > 0 && pointer > 0 && take(packet + at, pointer)) return true;
+  length_ = wanted_ = 0;
+  return next();
 }
 
-std::optional<uint16_t> programMapPid(const uint8_t* section, size_t length) {
-  if (!inForce(section, length, 0x00)) return std::nullopt;
-  for (size_t at = kSectionHead; at + 4 + kSectionCrc <= length; at += 4) {
-    const bool network = section[at] == 0 && section[at + 1] == 0;
-    if (!network) return read13(section + at + 2);
+bool SectionAssembler::next() {
+  constexpr uint8_t kStuffing = 0xff;
+  while (restLength_ > 0 && *rest_ != kStuffing) {
+    const uint8_t* from = rest_;
+    const size_t length = std::min<size_t>(restLength_ >= 3 ? 3u + read12(from + 1) : restLength_, restLength_);
+    rest_ += length, restLength_ -= length;
+    length_ = wanted_ = 0;
+    if (take(from, length)) return true;
   }
-  return std::nullopt;
+  return false;
 }
+
+std::optional<uint8_t> associationNumber(const uint8_t* section, size_t length) {
+  if (!inForce(section, length, 0x00)) return std::nullopt;
+  return section[6];
+}
+
+std::optional<Program> firstProgram(const uint8_t* section, size_t length) {
+  std::optional<Program> first;
+  for (size_t at = kSectionHead; at + 4 + kSectionCrc <= length; at += 4) {
+    const auto number = static_cast<uint16_t>(section[at] << 8 | section[at + 1]);
+    const uint16_t id = read13(section + at + 2);
+    if (number == 0) continue;  // the network's own table
+    if (!first) first = Program{.number = number, .pmtPid = id};
+    else if (id == first->pmtPid) first->alone = false;
+  }
+  return first;
+}
+
+bool isMapOf(const uint8_t* section, size_t length, const Program& program) {
+  if (!inForce(section, length, 0x02) || length < kMapHead + kSectionCrc) return false;
+  return program.alone || (section[3] << 8 | section[4]) == program.number;
+}
+
+uint16_t clockPid(const uint8_t* programMap) { return read13(programMap + 8); }
 
 std::optional<MainStream> mainStream(const uint8_t* section, size_t length) {
-  if (!inForce(section, length, 0x02) || length < 12 + kSectionCrc) return std::nullopt;
   std::optional<MainStream> audio, any;
-  size_t at = 12u + read12(section + 10);
+  size_t at = kMapHead + read12(section + 10);
   while (at + 5 + kSectionCrc <= length) {
     const uint8_t type = section[at];
     const uint16_t id = read13(section + at + 1);
-    if (isVideo(type)) return MainStream{id, type == 0x1b ? Codec::h264 : type == 0x24 ? Codec::hevc : Codec::other};
-    if (!audio && isAudio(type)) audio = MainStream{id, Codec::audio};
-    if (!any) any = MainStream{id, Codec::audio};
-    at += 5u + read12(section + at + 3);
+    const size_t described = read12(section + at + 3);
+    const size_t room = std::min(described, length - kSectionCrc - at - 5);
+    const PrivateKind kind = type == 0x06 ? privateKind(section + at + 5, room) : PrivateKind{};
+    if (isVideo(type)) return MainStream{id, videoCodec(type)};
+    if (kind.video) return MainStream{id, kind.codec};
+    if (!audio && (isAudio(type) || kind.audio)) audio = MainStream{id, Codec::audio};
+    if (!any && !isSections(type)) any = MainStream{id, Codec::audio};
+    at += 5 + described;
   }
   return audio ? audio : any;
 }

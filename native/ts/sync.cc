@@ -5,7 +5,7 @@
 namespace reelvault::ts {
 
 void SyncFinder::reset() {
-  run_.fill(0);
+  runs_ = {};
   windowLength_ = tailAt_ = 0;
   taken_ = 0;
   found_ = false;
@@ -20,11 +20,17 @@ size_t SyncFinder::feed(const uint8_t* data, size_t length) {
     }
     const uint8_t byte = data[at++];
     window_[windowLength_++] = byte;
-    uint8_t& run = run_[taken_++ % kPacketBytes];
-    run = byte == kSyncByte ? static_cast<uint8_t>(run + 1) : uint8_t{0};
-    if (run == kWanted) {
-      found_ = true;
-      tailAt_ = windowLength_ - 1 - (kWanted - 1) * kPacketBytes;
+    taken_++;
+    for (size_t g = 0; g < kGrids.size() && !found_; g++) {
+      const size_t packet = kGrids[g].bytes;
+      Runs& runs = runs_[g];
+      uint8_t& run = runs.run[runs.place];
+      runs.place = runs.place + 1 == packet ? 0 : runs.place + 1;
+      if (byte != kSyncByte) run = 0;
+      else if (run < kWanted) run++;
+      if (run < kWanted) continue;
+      const uint64_t firstSync = taken_ - 1 - (kWanted - 1) * packet;
+      if (firstSync <= kLimit + kGrids[g].lead) accept(kGrids[g], windowLength_ - 1 - (kWanted - 1) * packet);
     }
   }
   return at;
@@ -32,19 +38,26 @@ size_t SyncFinder::feed(const uint8_t* data, size_t length) {
 
 bool SyncFinder::acceptShort() {
   if (found_ || taken_ != windowLength_) return found_;
-  for (size_t start = 0; start < kPacketBytes && start + kPacketBytes <= windowLength_; start++) {
+  return std::any_of(kGrids.begin(), kGrids.end(), [this](const Grid& grid) { return acceptShort(grid); });
+}
+
+bool SyncFinder::acceptShort(const Grid& grid) {
+  const size_t last = windowLength_;
+  for (size_t start = 0; start < grid.bytes && start + kPacketBytes <= last; start++) {
     size_t at = start;
     size_t packets = 0;
-    for (; at + kPacketBytes <= windowLength_ && window_[at] == kSyncByte; at += kPacketBytes) packets++;
-    const bool every = at + kPacketBytes > windowLength_;
-    // One sync byte inside a packet proves nothing; at the very first byte it does.
-    if (every && packets >= (start == 0 ? 1u : 3u)) {
-      found_ = true;
-      tailAt_ = start;
-      return true;
-    }
+    for (; at + kPacketBytes <= last && window_[at] == kSyncByte; at += grid.bytes) packets++;
+    const bool every = at + kPacketBytes > last;
+    // One sync byte inside a packet proves nothing; where the very first packet has it, it does.
+    if (every && packets >= (start == grid.lead ? 1u : 3u)) return accept(grid, start);
   }
   return false;
+}
+
+bool SyncFinder::accept(const Grid& grid, size_t syncAt) {
+  grid_ = grid;
+  tailAt_ = syncAt;
+  return found_ = true;
 }
 
 }  // namespace reelvault::ts

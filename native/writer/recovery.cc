@@ -13,7 +13,6 @@
 namespace reelvault {
 namespace {
 
-constexpr int64_t kPtsWrap = int64_t{1} << 33;
 constexpr int kHourPathLength = 16;  // 2026/11/21/14.ts
 constexpr int64_t kContinuousTicks = 2 * 90000;
 

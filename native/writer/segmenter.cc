@@ -55,9 +55,10 @@ int64_t Segmenter::timeSoFar() const {
 
 void Segmenter::accessUnit(const ts::AccessUnit& unit) {
   if (!open_) openFirst();
-  int64_t pts = kUnknownPts;
-  if (unit.pts >= 0) {
-    const auto reading = clock_.feed(unit.pts);
+  const bool dated = unit.pts >= 0;
+  int64_t pts = 0;
+  if (dated) {
+    const auto reading = clock_.feed(unit.pts, unit.newTimeBase || unit.newStream);
     pts = reading.pts;
     if (reading.jumped && running_) {
       spent_ += runEnd_ - runBegin_ + clock_.unitTicks();
@@ -65,8 +66,9 @@ void Segmenter::accessUnit(const ts::AccessUnit& unit) {
       jumped_ = true;
     }
   }
+  if (unit.newStream && unitSeen_) jumped_ = true;
   const bool timed = current_.firstPts != kUnknownPts;
-  const int64_t elapsed = timed ? spent_ + (running_ && pts != kUnknownPts ? pts - runBegin_ : 0) : wallTicks();
+  const int64_t elapsed = timed ? spent_ + (running_ && dated ? pts - runBegin_ : 0) : wallTicks();
   const bool atStart = (unit.first && !unitSeen_) || unit.cutOffset == current_.begin;
   if (unit.keyframe && atStart) {
     current_.flags |= kKeyframe | (unit.tables ? kTables : 0);
@@ -77,8 +79,8 @@ void Segmenter::accessUnit(const ts::AccessUnit& unit) {
     cut(unit.offset, elapsed, kCutByTime);
   }
   unitSeen_ = true;
-  if (pts == kUnknownPts) return;
-  if (current_.firstPts == kUnknownPts) current_.firstPts = pts;
+  if (!dated) return;
+  if (current_.firstPts == kUnknownPts) current_.firstPts = pts < 0 ? pts + kPtsWrap : pts;
   if (!running_) {
     running_ = true;
     runBegin_ = runEnd_ = pts;

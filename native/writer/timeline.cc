@@ -6,7 +6,6 @@
 namespace reelvault {
 namespace {
 constexpr int64_t kToleranceUs = 2'000'000;
-constexpr int64_t kWrap = int64_t{1} << 33;
 constexpr int64_t kLongestUnit = 90000;
 }  // namespace
 
@@ -20,20 +19,19 @@ Placed placeSegment(int64_t formerEndUs, int64_t wallUs, bool newSession) {
   return {formerEndUs, flags};
 }
 
-PtsClock::Reading PtsClock::feed(int64_t pts33) {
-  if (last_ == kUnknownPts) {
+PtsClock::Reading PtsClock::feed(int64_t pts33, bool newTimeBase) {
+  if (!started_) {
+    started_ = true;
     last_ = pts33;
     return {pts33, false};
   }
-  int64_t step = (pts33 - last_) % kWrap;
-  if (step > kWrap / 2) step -= kWrap;
-  if (step < -kWrap / 2) step += kWrap;
-  // Before the very first PTS there may be smaller ones (reordered pictures); the line never goes below zero.
-  if (last_ + step < 0) step += kWrap;
+  int64_t step = (pts33 - last_) % kPtsWrap;
+  if (step > kPtsWrap / 2) step -= kPtsWrap;
+  if (step < -kPtsWrap / 2) step += kPtsWrap;
   const int64_t size = std::abs(step);
   last_ += step;
   if (size > 0 && size <= kLongestUnit) unit_ = unit_ == 0 ? size : std::min(unit_, size);
-  return {last_, size > kJump};
+  return {last_, step > kJump || step < -kJumpBack || (newTimeBase && size > kLongestUnit)};
 }
 
 }  // namespace reelvault

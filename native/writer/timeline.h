@@ -6,6 +6,7 @@ namespace reelvault {
 constexpr int64_t kUnknownTime = INT64_MIN;
 constexpr int64_t kHourUs = 3600LL * 1000 * 1000;
 constexpr int64_t kUnknownPts = -1;
+constexpr int64_t kPtsWrap = int64_t{1} << 33;
 
 /// Flags of a segment, as they stand in its index record (docs/archive.md).
 constexpr uint32_t kKeyframe = 1;
@@ -28,21 +29,23 @@ struct Placed {
 /// `formerEndUs` and `wallUs` may be kUnknownTime, not both. `newSession`: the first segment of a publisher.
 Placed placeSegment(int64_t formerEndUs, int64_t wallUs, bool newSession);
 
-/// Makes the 33-bit PTS of one stream a line that does not wrap.
+/// Makes the 33-bit PTS of one stream a line that does not wrap. It starts at the first one and may go below zero: pictures are reordered.
 class PtsClock {
  public:
-  /// A step larger than this is no passing of time but another time base.
-  static constexpr int64_t kJump = 10 * 90000;
+  /// A step further ahead is no passing of time but another time base; so is one further back, which is no reordering of pictures.
+  static constexpr int64_t kJump = 10 * 90000, kJumpBack = 3 * 90000;
   struct Reading {
     int64_t pts;
     bool jumped;
   };
-  Reading feed(int64_t pts33);
+  /// `newTimeBase`: the stream's clock was set anew since the last one, so that a step of a second tells as much.
+  Reading feed(int64_t pts33, bool newTimeBase = false);
   /// The shortest distance seen between two access units: the best guess for how long the last one lasts.
   int64_t unitTicks() const { return unit_; }
 
  private:
-  int64_t last_ = kUnknownPts;
+  bool started_ = false;
+  int64_t last_ = 0;
   int64_t unit_ = 0;
 };
 

@@ -25,8 +25,15 @@ const sessionLines = ({ session }: StreamView): string[][] => {
     ['durable', `${session.segments} segments, ${formatBytes(session.bytes)}`],
     ['durable to', time(session.durableTo === null ? null : session.durableTo * 1000)],
     ['clock behind', session.clockBehind ? 'yes' : 'no'],
-    ['packets', `${counters.packets} (${counters.nullPackets} null)`],
+    [
+      'packets',
+      `${counters.packets} of ${counters.packetBytes} bytes (${counters.nullPackets} null, ${counters.duplicatePackets} sent twice, ${counters.scrambledPackets} scrambled)`,
+    ],
     ['errors', `${counters.continuityErrors} continuity, ${counters.transportErrors} transport`],
+    [
+      'changes',
+      `${counters.discontinuities} announced discontinuities, ${counters.clockJumps} clock jumps, ${counters.tableChanges} of tables`,
+    ],
     ['sync losses', `${counters.syncLosses} (${counters.garbageBytes} bytes of garbage)`],
   ];
 };

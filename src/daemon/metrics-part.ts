@@ -25,27 +25,31 @@ export const metricsPart = ({ volumes, recorder, audit, events, webhook, retenti
     for (const { length } of segments) sum.bytes += length;
     durable.set(stream, sum);
   });
-  return () => ({
-    volumes: volumes.list().map((view) => {
-      const facts = volumes.watched(view.name);
-      return {
-        name: view.name,
-        state: view.state,
-        conditions: view.conditions.map(({ kind }) => kind),
-        capacity: view.size,
-        allocated: facts?.host?.file?.allocated ?? null,
-        hostFree: facts?.host?.device === null ? facts.host.free : null,
-        plane: facts?.plane?.status ?? null,
-      };
-    }),
-    streams: [...new Set([...durable.keys(), ...recorder.recording])].map((stream) => ({
-      stream,
-      recording: recorder.isRecording(stream),
-      ...(durable.get(stream) ?? { segments: 0, bytes: 0 }),
-    })),
-    retention: retention.states,
-    auditEntries: audit.entries,
-    eventListeners: events.listeners,
-    webhooks: webhook?.status() ?? [],
-  });
+  return () => {
+    const counters = recorder.counters();
+    return {
+      volumes: volumes.list().map((view) => {
+        const facts = volumes.watched(view.name);
+        return {
+          name: view.name,
+          state: view.state,
+          conditions: view.conditions.map(({ kind }) => kind),
+          capacity: view.size,
+          allocated: facts?.host?.file?.allocated ?? null,
+          hostFree: facts?.host?.device === null ? facts.host.free : null,
+          plane: facts?.plane?.status ?? null,
+        };
+      }),
+      streams: [...new Set([...durable.keys(), ...recorder.recording])].map((stream) => ({
+        stream,
+        recording: recorder.isRecording(stream),
+        ...(durable.get(stream) ?? { segments: 0, bytes: 0 }),
+        transport: { ...counters.get(stream) },
+      })),
+      retention: retention.states,
+      auditEntries: audit.entries,
+      eventListeners: events.listeners,
+      webhooks: webhook?.status() ?? [],
+    };
+  };
 };

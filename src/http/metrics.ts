@@ -26,6 +26,8 @@ export interface MetricsFacts {
     /** Durable since the start of the service. */
     readonly segments: number;
     readonly bytes: number;
+    /** What the parser counted in the session that runs. */
+    readonly transport: Readonly<Record<string, number>> | undefined;
   }[];
   /** One an open volume. */
   readonly retention: readonly RetentionMetrics[];
@@ -107,7 +109,12 @@ const registryOf = ({
   const recording = gauge('streams_recording', 'streams that are recorded now');
   const segments = counter('segments_durable_total', 'segments on disk since the start of the service', 'stream');
   const bytes = counter('durable_bytes_total', 'bytes of those segments', 'stream');
+  const transport = counter('stream_transport_total', 'what the running session sent, by kind', 'stream', 'kind');
+  const packetBytes = gauge('stream_packet_bytes', 'length of a transport packet', 'stream');
   for (const each of streams) {
+    const { packetBytes: length, ...counted } = each.transport ?? {};
+    for (const [kind, count] of numbersOf(counted)) transport.inc({ stream: each.stream, kind }, count);
+    if (length !== undefined) packetBytes.set({ stream: each.stream }, length);
     if (each.recording) recording.inc();
     segments.inc({ stream: each.stream }, each.segments);
     bytes.inc({ stream: each.stream }, each.bytes);

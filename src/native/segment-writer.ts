@@ -87,6 +87,17 @@ export interface StreamCounters {
   readonly transportErrors: number;
   readonly syncLosses: number;
   readonly garbageBytes: number;
+  /** Sent twice, as the standard allows. */
+  readonly duplicatePackets: number;
+  readonly scrambledPackets: number;
+  /** Packets that announce one. */
+  readonly discontinuities: number;
+  /** The program clock went back, or more than 10 s ahead, unannounced. */
+  readonly clockJumps: number;
+  /** The PAT named another PMT, or the PMT another main stream. */
+  readonly tableChanges: number;
+  /** 188, 192 or 204, as last found; 0 before. */
+  readonly packetBytes: number;
 }
 
 interface RawEvent {

@@ -9,7 +9,14 @@ import { mendNewest, type RecoveredReel, recoverStream } from '../archive/recove
 import { hourOf, parseReelPath, reelPath } from '../archive/reel.ts';
 import { endUs, type Segment } from '../archive/segment.ts';
 import { ReelError, toReelError } from '../errors.ts';
-import { NativeWriter, type RecoveryReport, recoverReel, type StreamOptions, type WriterEvent } from '../native.ts';
+import {
+  NativeWriter,
+  type RecoveryReport,
+  recoverReel,
+  type StreamCounters,
+  type StreamOptions,
+  type WriterEvent,
+} from '../native.ts';
 import { type AttachedVolume, AttachedVolumes, type Recordable } from './attached-volumes.ts';
 import { DeclaredStreams, unknownStream } from './declared-streams.ts';
 import { recordingStopped, streamBusy } from './refusals.ts';
@@ -159,6 +166,11 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     const running = [...this.#sessions.values()].find((one) => one.stream === name);
     const session = running?.status() ?? this.#history.session(name);
     return { ...view, session, failure: this.#history.failure(name) };
+  }
+
+  /** Of the sessions that run, by stream. */
+  counters(): ReadonlyMap<string, StreamCounters> {
+    return new Map([...this.#sessions.values()].map((session) => [session.stream, session.status().counters]));
   }
 
   /** Declares or changes a stream; a change holds from the next publisher on. */

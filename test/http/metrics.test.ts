@@ -17,8 +17,14 @@ const { app } = await standIn({
       { ...unknown, name: 'third', state: 'locked' },
     ],
     streams: [
-      { stream: 'cam"1', recording: true, segments: 7, bytes: 7000 },
-      { stream: 'cam2', recording: false, segments: 1, bytes: 10 },
+      {
+        stream: 'cam"1',
+        recording: true,
+        segments: 7,
+        bytes: 7000,
+        transport: { packets: 90, continuityErrors: 2, packetBytes: 192 },
+      },
+      { stream: 'cam2', recording: false, segments: 1, bytes: 10, transport: undefined },
     ],
     retention: [
       {
@@ -95,6 +101,9 @@ test('the numbers are there in the text format, and what is not known has no ser
     'retention_short_bytes{volume="main"}': 5,
     'retention_wanted_free_bytes{volume="main"}': 70,
     'retention_stopped{volume="main",code="purge-too-large"}': 1,
+    'stream_transport_total{stream="cam\\"1",kind="packets"}': 90,
+    'stream_transport_total{stream="cam\\"1",kind="continuityErrors"}': 2,
+    'stream_packet_bytes{stream="cam\\"1"}': 192,
     audit_entries_total: 12,
     event_listeners: 2,
     'webhook_failing{endpoint="https://a:8443"}': 1,

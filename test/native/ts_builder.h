@@ -1,5 +1,6 @@
 #pragma once
 // Makes transport streams by hand, packet by packet, so that a test knows where everything lies.
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -7,6 +8,13 @@
 #include <vector>
 
 #include "ts/psi.h"
+
+/// An elementary stream as a PMT names it.
+struct TsEntry {
+  uint8_t type;
+  uint16_t pid;
+  std::vector<uint8_t> descriptors{};
+};
 
 class TsBuilder {
  public:
@@ -20,18 +28,96 @@ class TsBuilder {
     section(0, {0x00, 0xb0, 0, 0, 1, 0xc1, 0, 0, 0, 1, static_cast<uint8_t>(0xe0 | pmtPid >> 8), static_cast<uint8_t>(pmtPid)});
     return *this;
   }
-  struct Entry {
-    uint8_t type;
-    uint16_t pid;
+  struct Listed {
+    uint16_t number, pmtPid;
   };
-  TsBuilder& pmt(const std::vector<Entry>& entries = {{0x1b, kVideo}, {0x0f, kAudio}}, uint8_t version = 0, uint16_t pid = kPmt) {
-    Bytes data{0x02, 0xb0, 0, 0, 1, static_cast<uint8_t>(0xc1 | version << 1), 0, 0, 0xe1, 0, 0xf0, 0};
-    for (const auto& entry : entries) data.insert(data.end(), {entry.type, static_cast<uint8_t>(0xe0 | entry.pid >> 8), static_cast<uint8_t>(entry.pid), 0xf0, 0});
-    section(pid, data);
+  /// One section of a PAT with several programs.
+  TsBuilder& programs(const std::vector<Listed>& list, uint8_t number = 0, uint8_t last = 0) {
+    Bytes data{0x00, 0xb0, 0, 0, 1, 0xc1, number, last};
+    for (const auto& each : list) put16(data, each.number), put16(data, 0xe000 | each.pmtPid);
+    section(0, data);
     return *this;
+  }
+  using Entries = std::vector<TsEntry>;
+  /// A PMT; its clock comes on kVideo.
+  static Bytes mapOf(const Entries& entries, uint8_t version = 0, uint16_t program = 1) {
+    Bytes data{0x02, 0xb0, 0};
+    put16(data, program);
+    data.insert(data.end(), {static_cast<uint8_t>(0xc1 | version << 1), 0, 0, 0xe1, 0, 0xf0, 0});
+    for (const auto& entry : entries) {
+      data.push_back(entry.type);
+      put16(data, 0xe000 | entry.pid), put16(data, 0xf000 | static_cast<int>(entry.descriptors.size()));
+      data.insert(data.end(), entry.descriptors.begin(), entry.descriptors.end());
+    }
+    return data;
+  }
+  TsBuilder& pmt(const Entries& entries = {{0x1b, kVideo}, {0x0f, kAudio}}, uint8_t version = 0, uint16_t pid = kPmt, uint16_t program = 1) {
+    section(pid, mapOf(entries, version, program));
+    return *this;
+  }
+  /// Several sections, one behind the other, in as many packets as they need. Lengths and CRCs are filled in.
+  TsBuilder& sections(uint16_t pid, const std::vector<Bytes>& list) {
+    Bytes all{0};
+    for (const Bytes& each : list) {
+      const Bytes done = sealed(each);
+      all.insert(all.end(), done.begin(), done.end());
+    }
+    all.resize((all.size() + 183) / 184 * 184, 0xff);
+    for (size_t at = 0; at < all.size(); at += 184) packet(pid, at == 0, Bytes(all.begin() + static_cast<ptrdiff_t>(at), all.begin() + static_cast<ptrdiff_t>(at) + 184));
+    return *this;
+  }
+  /// A packet of the video with nothing but the program clock (90 kHz).
+  TsBuilder& clock(int64_t reference, bool announced = false, uint16_t pid = kVideo) {
+    std::array<uint8_t, 188> p;
+    p.fill(0xff);
+    const auto base = static_cast<uint64_t>(reference) & 0x1ffffffff;
+    const uint8_t head[] = {0x47, static_cast<uint8_t>(pid >> 8), static_cast<uint8_t>(pid), static_cast<uint8_t>(0x20 | ((counters_[pid] - 1) & 15)), 183,
+                            static_cast<uint8_t>(0x10 | (announced ? 0x80 : 0)), static_cast<uint8_t>(base >> 25), static_cast<uint8_t>(base >> 17),
+                            static_cast<uint8_t>(base >> 9), static_cast<uint8_t>(base >> 1), static_cast<uint8_t>(base << 7 | 0x7e), 0};
+    std::copy(std::begin(head), std::end(head), p.begin());
+    bytes.insert(bytes.end(), p.begin(), p.end());
+    return *this;
+  }
+  /// The last packet once more.
+  TsBuilder& again() {
+    const Bytes last(bytes.end() - 188, bytes.end());
+    bytes.insert(bytes.end(), last.begin(), last.end());
+    return *this;
+  }
+  /// Takes the last packet away.
+  TsBuilder& lose() {
+    bytes.resize(bytes.size() - 188);
+    return *this;
+  }
+  /// Marks the packets of a PID as scrambled and makes their payload unreadable.
+  TsBuilder& scramble(uint16_t pid) {
+    for (size_t at = 0; at < bytes.size(); at += 188) {
+      uint8_t* p = bytes.data() + at;
+      if (reelvault::ts::pid(p) != pid) continue;
+      p[3] |= 0x80;
+      for (size_t i = reelvault::ts::payloadOffset(p); i < 188; i++) p[i] ^= static_cast<uint8_t>(0x5a + i * 7);
+    }
+    return *this;
+  }
+  /// The same packets as other carriers frame them: 192 (an arrival time before each) or 204 bytes (parity behind each).
+  Bytes framed(size_t packetBytes) const {
+    Bytes framed;
+    for (size_t at = 0; at < bytes.size(); at += 188) {
+      if (packetBytes == 192) {
+        const auto arrival = static_cast<uint32_t>(at * 1000);
+        framed.insert(framed.end(), {static_cast<uint8_t>(arrival >> 24 & 0x3f), static_cast<uint8_t>(arrival >> 16), static_cast<uint8_t>(arrival >> 8), static_cast<uint8_t>(arrival)});
+      }
+      framed.insert(framed.end(), bytes.begin() + static_cast<ptrdiff_t>(at), bytes.begin() + static_cast<ptrdiff_t>(at) + 188);
+      for (size_t i = 0; packetBytes == 204 && i < 16; i++) framed.push_back(static_cast<uint8_t>(bytes[at + 20] * 31 + i * 13));
+    }
+    return framed;
   }
   /// One PES packet of `packets` transport packets. `nal`: the first byte of its first NAL unit; 0: no start code at all.
   TsBuilder& pes(uint16_t pid, int64_t pts, size_t packets = 1, bool randomAccess = false, uint8_t nal = 0) {
+    return unit(pid, pts, nal == 0 ? Bytes{} : Bytes{0, 0, 1, nal}, packets, randomAccess);
+  }
+  /// One PES packet that begins with `content`.
+  TsBuilder& unit(uint16_t pid, int64_t pts, const Bytes& content, size_t packets = 1, bool randomAccess = false) {
     Bytes head;
     head.reserve(64);
     head.insert(head.end(), {0, 0, 1, 0xe0, 0, 0, 0x80, static_cast<uint8_t>(pts < 0 ? 0 : 0x80), static_cast<uint8_t>(pts < 0 ? 0 : 5)});
@@ -40,7 +126,7 @@ class TsBuilder {
       head.insert(head.end(), {static_cast<uint8_t>(0x21 | (p >> 30) << 1), static_cast<uint8_t>(p >> 22), static_cast<uint8_t>(p >> 14 | 1),
                                static_cast<uint8_t>(p >> 7), static_cast<uint8_t>(p << 1 | 1)});
     }
-    if (nal != 0) head.insert(head.end(), {0, 0, 1, nal});
+    head.insert(head.end(), content.begin(), content.end());
     for (size_t i = 0; i < packets; i++) packet(pid, i == 0, i == 0 ? head : Bytes{}, i == 0 && randomAccess);
     return *this;
   }
@@ -80,14 +166,19 @@ class TsBuilder {
 
  private:
   void section(uint16_t pid, Bytes data) {
+    sections(pid, {std::move(data)});
+  }
+  static void put16(Bytes& to, int value) {
+    to.push_back(static_cast<uint8_t>(value >> 8));
+    to.push_back(static_cast<uint8_t>(value));
+  }
+  static Bytes sealed(Bytes data) {
     const size_t length = data.size() - 3 + 4;
     data[1] = static_cast<uint8_t>(0xb0 | length >> 8);
     data[2] = static_cast<uint8_t>(length);
     const uint32_t crc = reelvault::ts::crc32Mpeg(data.data(), data.size());
     for (int shift = 24; shift >= 0; shift -= 8) data.push_back(static_cast<uint8_t>(crc >> shift));
-    data.insert(data.begin(), 0);
-    data.resize(184, 0xff);
-    packet(pid, true, data);
+    return data;
   }
   // The payload is filled up with a pattern that differs from packet to packet.
   void packet(uint16_t pid, bool start, const Bytes& payload, bool randomAccess = false) {

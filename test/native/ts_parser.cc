@@ -3,30 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <vector>
 
-#include "ts_builder.h"
+#include "ts_parsed.h"
 
 using namespace reelvault::ts;
-
-namespace {
-
-struct Units final : AccessUnitSink {
-  std::vector<AccessUnit> list;
-  void accessUnit(const AccessUnit& unit) override { list.push_back(unit); }
-};
-
-struct Parsed {
-  Units units;
-  Parser parser{units};
-  bool good = true;
-  explicit Parsed(const std::vector<uint8_t>& bytes, size_t piece = 1 << 20, bool end = true) {
-    for (size_t at = 0; at < bytes.size() && good; at += piece) good = parser.feed(bytes.data() + at, std::min(piece, bytes.size() - at));
-    if (end) good = parser.end() && good;
-  }
-};
-
-}  // namespace
 
 TEST_CASE("a segment may start at the PAT directly before a keyframe, and at none with video in between") {
   TsBuilder ts;
