@@ -97,9 +97,9 @@ void Container::refuseLoops() const {
   const std::vector<std::string> planes = mountedPlanes();
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/sys/block", ignored)) {
+    if (!std::filesystem::exists(entry.path() / "loop", ignored)) continue;
     if (liesBelow(planes, firstLine(entry.path() / "loop/backing_file"))) continue;
     const std::string device = "/dev/" + entry.path().filename().string();
-    if (!std::filesystem::exists(entry.path() / "loop", ignored)) continue;
     UniqueFd loop(open(device.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     loop_info64 status{};
     if (!loop || ioctl(loop.get(), LOOP_GET_STATUS64, &status) != 0 || !backs(status, info)) continue;

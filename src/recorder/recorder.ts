@@ -5,8 +5,8 @@
 import { EventEmitter } from 'node:events';
 import type { VolumeArchive } from '../archive/archive.ts';
 import { segmentOf } from '../archive/index-file.ts';
-import { mendNewest, type RecoveredReel, recoverStream } from '../archive/recovery.ts';
-import { hourOf, parseReelPath, reelPath } from '../archive/reel.ts';
+import type { RecoveredReel } from '../archive/recovery.ts';
+import { hourOf, reelPath } from '../archive/reel.ts';
 import { endUs, type Segment } from '../archive/segment.ts';
 import { ReelError, toReelError } from '../errors.ts';
 import {
@@ -23,6 +23,7 @@ import { recordingStopped, streamBusy } from './refusals.ts';
 import { RecordingSession } from './session.ts';
 import { StreamHistory } from './stream-history.ts';
 import type { NumberAnchor, StreamSettings } from './stream-registry.ts';
+import { takeUp } from './take-up.ts';
 import type { RecorderEvents, RecorderParams, StreamStatus, StreamView } from './types.ts';
 
 /** A stream's place is taken from the moment its publisher is accepted, before the writer has it. */
@@ -261,18 +262,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     const { name, volume, segmentMs, evidence } = settings;
     const { archive, writerId } = attached;
     await this.#streams.try(settings);
-    // A marker is left where the former session ended with a failure of the writer.
-    await recoverStream(archive.files, name);
-    archive.showAll(name);
-    const mended = await mendNewest(archive, name);
-    for (const reel of mended.rebuilt)
-      this.#params.log.warn({ volume, ...reel }, 'rebuilt an index whose header was damaged');
-    for (const path of mended.setAside)
-      this.#params.log.error({ volume, stream: name, path }, 'set aside a damaged index whose reel is gone');
-    for (const { path } of mended.rebuilt) {
-      const reel = parseReelPath(path);
-      if (reel !== undefined) await archive.catalog?.changed(reel);
-    }
+    await takeUp(archive, name, this.#params.log.child({ volume }));
     await archive.catalog?.began(name);
     await this.#params.signer?.begin(archive, name, evidence);
     const newest = await archive.newest(name);

@@ -1,16 +1,6 @@
 /** Paths that try to leave a directory, from a seed: the same seed gives the same paths. */
+import { randomOf } from '../random.ts';
 import type { Grounds } from './grounds.ts';
-
-/** mulberry32: small and the same everywhere. Returns numbers from 0 up to, not including, 1. */
-const random = (seed: number): (() => number) => {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
 
 const long = (bytes: number): string => 'n'.repeat(bytes);
 
@@ -64,7 +54,7 @@ const prefixes = (grounds: Grounds): readonly string[] => [
 ];
 
 export function* hostilePaths(grounds: Grounds, count: number, seed: number): Generator<string> {
-  const next = random(seed);
+  const next = randomOf(seed);
   const pick = <T>(from: readonly T[]): T => from[Math.floor(next() * from.length)] as T;
   const [heads, middle] = [prefixes(grounds), parts(grounds)];
   for (let made = 0; made < count; made += 1) {

@@ -1,17 +1,7 @@
 /** Where the power is cut, and what of the writes that were under way is on the disk then. */
 import type { LogEntry } from '../luksblock/write-log.ts';
+import { randomOf } from '../random.ts';
 import { type Piece, WritesUnderWay } from './disk.ts';
-
-/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
-export const randomOf = (seed: number): (() => number) => {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
 
 /** Bytes of the container. */
 export interface Extent {
