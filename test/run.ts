@@ -8,6 +8,7 @@ import path from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { useCompileCache } from './compile-cache.ts';
 import { dishonestSkips, type Skip, vmSuites } from './skips.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -28,6 +29,7 @@ const files =
         .sort(longestFirst)
         .map((file) => path.join(root, file));
 
+useCompileCache();
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
 const skips: Skip[] = [];

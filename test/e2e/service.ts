@@ -198,6 +198,7 @@ export class Service {
   #environment(): NodeJS.ProcessEnv {
     return {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       REELVAULT_DATAPATH: this.datapath,
       REELVAULT_STATE: path.join(this.folder, 'state'),
       REELVAULT_RUNTIME: this.runtime,

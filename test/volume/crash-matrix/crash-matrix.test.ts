@@ -1,12 +1,7 @@
 /** The short form of `npm run crash-matrix`: of each operation the first and the last cell, and each tenth between them. */
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { describeEngines, shorter } from '../../helper/harness.ts';
-import { useCompileCache } from './ground.ts';
 import { type Cell, runMatrix, tableOf } from './matrix.ts';
 
 const firstLastAndEachTenth = (cells: readonly Cell[]): readonly Cell[] =>
@@ -16,12 +11,6 @@ const firstLastAndEachTenth = (cells: readonly Cell[]): readonly Cell[] =>
   );
 
 await describeEngines('kill -9 after each step of each operation', (engine) => {
-  before(async () => {
-    const cache = await mkdtemp(path.join(tmpdir(), 'reelvault-compiled-'));
-    process.on('exit', () => rmSync(cache, { recursive: true, force: true }));
-    useCompileCache(cache);
-  });
-
   test('the state is right, the same call again succeeds, what was written is there, and nothing is left', async (t) => {
     const report = await runMatrix({ engine, choose: firstLastAndEachTenth, say: () => {} });
     t.diagnostic(`\n${tableOf(report)}`);

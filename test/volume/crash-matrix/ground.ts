@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -205,9 +205,3 @@ export class Ground {
     await this.place.destroy();
   }
 }
-
-/** Node keeps the translated source here, so that the many starts of a matrix are quick ones. */
-export const useCompileCache = (directory: string): void => {
-  mkdirSync(directory, { recursive: true });
-  process.env.NODE_COMPILE_CACHE ??= directory;
-};

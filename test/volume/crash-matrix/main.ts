@@ -2,13 +2,9 @@
  * `npm run crash-matrix [-- --json --operation NAME …]`: the whole matrix with each engine that this machine has. Progress goes to stderr;
  * the last line of stdout is the table's sum, or with `--json` one JSON object `{kills, recovered, failed, by}`.
  */
-import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { useCompileCache } from '../../compile-cache.ts';
 import { usableEngines } from '../../helper/harness.ts';
-import { useCompileCache } from './ground.ts';
 import { runMatrix, tableOf } from './matrix.ts';
 import { type OperationName, operations } from './operations.ts';
 
@@ -19,9 +15,7 @@ if (unknown !== undefined) {
   process.stderr.write(`Expected one of ${Object.keys(operations).join(', ')} as an operation, got "${unknown}"\n`);
   process.exit(2);
 }
-const cache = await mkdtemp(path.join(tmpdir(), 'reelvault-compiled-'));
-process.on('exit', () => rmSync(cache, { recursive: true, force: true }));
-useCompileCache(cache);
+useCompileCache();
 for (const engine of await usableEngines()) {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const report = await runMatrix({ engine, only, choose: (cells) => cells, say });
