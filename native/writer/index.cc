@@ -11,6 +11,9 @@ namespace {
 
 constexpr uint8_t kMagic[8] = {'R', 'V', 'I', 'N', 'D', 'E', 'X', '1'};
 constexpr size_t kCrcAt = 92;
+// Times of the years up to 9999, and as many ticks: what is reckoned from them stays within 64 bits.
+constexpr int64_t kFurthest = 253'402'300'800'000'000;
+constexpr bool withinTime(int64_t value) { return value > -kFurthest && value < kFurthest; }
 
 template <std::integral T>
 void put(IndexBytes& bytes, size_t at, T value) {
@@ -41,6 +44,7 @@ IndexBytes encodeHeader(const IndexHeader& header) {
 
 std::optional<IndexHeader> decodeHeader(const uint8_t* bytes) {
   if (std::memcmp(bytes, kMagic, sizeof kMagic) != 0 || get<uint32_t>(bytes, 8) != kIndexRecordBytes || !sealed(bytes)) return std::nullopt;
+  if (!withinTime(get<int64_t>(bytes, 16))) return std::nullopt;
   IndexHeader header{.flags = get<uint32_t>(bytes, 12), .hourUs = get<int64_t>(bytes, 16)};
   std::memcpy(header.uuid.data(), bytes + 24, header.uuid.size());
   return header;
@@ -65,11 +69,13 @@ IndexBytes encodeRecord(const IndexRecord& record) {
 std::optional<IndexRecord> decodeRecord(const uint8_t* bytes) {
   // A record of zeros has no length; its CRC would not be zero either.
   if (!sealed(bytes) || get<uint32_t>(bytes, 8) == 0) return std::nullopt;
+  const auto firstPts = get<int64_t>(bytes, 24);
+  if (!withinTime(get<int64_t>(bytes, 16)) || !withinTime(firstPts) || firstPts < kUnknownPts) return std::nullopt;
   IndexRecord record{.offset = get<uint64_t>(bytes, 0),
                      .length = get<uint32_t>(bytes, 8),
                      .flags = get<uint32_t>(bytes, 12),
                      .startUs = get<int64_t>(bytes, 16),
-                     .firstPts = get<int64_t>(bytes, 24),
+                     .firstPts = firstPts,
                      .duration = get<uint32_t>(bytes, 40),
                      .crc32c = get<uint32_t>(bytes, 44),
                      .sequence = get<uint32_t>(bytes, 48)};

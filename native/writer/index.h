@@ -36,7 +36,7 @@ struct IndexRecord {
 
 IndexBytes encodeHeader(const IndexHeader& header);
 IndexBytes encodeRecord(const IndexRecord& record);
-/// Nothing when the bytes are no header or record of this layout, or their CRC does not hold.
+/// Nothing when the bytes are no header or record of this layout, their CRC does not hold, or they tell of a time that no recording has.
 std::optional<IndexHeader> decodeHeader(const uint8_t* bytes);
 std::optional<IndexRecord> decodeRecord(const uint8_t* bytes);
 

@@ -58,7 +58,7 @@ Result<IndexRecord> record(int fd, const Segment& segment, uint64_t from, bool e
 
 Result<Rescan> rescanReel(int fd, uint64_t from, uint64_t to, int64_t formerEndUs, bool torn, bool evidence) {
   Segmenter segmenter(kSegmentMs, formerEndUs);
-  std::vector<uint8_t> buffer(kReadBytes);
+  std::vector<uint8_t> buffer(std::min<uint64_t>(kReadBytes, to - from));
   bool stop = false;
   for (uint64_t at = from; at < to && !stop;) {
     const size_t take = std::min<uint64_t>(buffer.size(), to - at);

@@ -61,3 +61,20 @@ TEST_CASE("only records count that hold, follow each other and name bytes of the
   CHECK(readIndex(header + text(encodeRecord(sample(0, 100))), 100).exact);
   CHECK(readIndex(header + text(encodeRecord(sample(UINT64_MAX - 5, 100))), 100).records.empty());
 }
+
+TEST_CASE("times that no recording has make a record or header invalid, though its sum holds") {
+  for (const int64_t us : {INT64_MAX, INT64_MAX - 1000, INT64_MIN, int64_t{300'000'000'000'000'000}, int64_t{-300'000'000'000'000'000}}) {
+    IndexRecord record = sample(5, 6);
+    record.startUs = us;
+    CHECK_FALSE(decodeRecord(encodeRecord(record).data()).has_value());
+    record = sample(5, 6);
+    record.firstPts = us;
+    CHECK_FALSE(decodeRecord(encodeRecord(record).data()).has_value());
+    CHECK_FALSE(decodeHeader(encodeHeader({.hourUs = us}).data()).has_value());
+  }
+  IndexRecord record = sample(5, 6);
+  record.firstPts = -2;
+  CHECK_FALSE(decodeRecord(encodeRecord(record).data()).has_value());
+  record.firstPts = kUnknownPts;
+  CHECK(decodeRecord(encodeRecord(record).data()).has_value());
+}

@@ -33,7 +33,9 @@ class TsBuilder {
   };
   /// One section of a PAT with several programs.
   TsBuilder& programs(const std::vector<Listed>& list, uint8_t number = 0, uint8_t last = 0) {
-    Bytes data{0x00, 0xb0, 0, 0, 1, 0xc1, number, last};
+    Bytes data;
+    data.reserve(1024);
+    data.insert(data.end(), {0x00, 0xb0, 0, 0, 1, 0xc1, number, last});
     for (const auto& each : list) put16(data, each.number), put16(data, 0xe000 | each.pmtPid);
     section(0, data);
     return *this;
@@ -41,7 +43,9 @@ class TsBuilder {
   using Entries = std::vector<TsEntry>;
   /// A PMT; its clock comes on kVideo.
   static Bytes mapOf(const Entries& entries, uint8_t version = 0, uint16_t program = 1) {
-    Bytes data{0x02, 0xb0, 0};
+    Bytes data;
+    data.reserve(1024);
+    data.insert(data.end(), {0x02, 0xb0, 0});
     put16(data, program);
     data.insert(data.end(), {static_cast<uint8_t>(0xc1 | version << 1), 0, 0, 0xe1, 0, 0xf0, 0});
     for (const auto& entry : entries) {
