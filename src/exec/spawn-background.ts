@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { execa } from 'execa';
 import { childEnvironment } from './environment.ts';
@@ -39,9 +38,9 @@ export const spawnBackground = async (
       const { cause } = await child;
       throw notStarted(command, undefined, (cause ?? new Error('not started')) as NodeJS.ErrnoException);
     }
+    const closed = new Promise((resolve) => stdin.once('close', resolve));
     // A child that ends before it has read all says why in its output.
     stdin.on('error', () => stdin.destroy());
-    const closed = once(stdin, 'close');
     stdin.end(input);
     await closed;
     child.nodeChildProcess.unref();

@@ -41,19 +41,25 @@ const withoutErrno: readonly string[] = ['cryptsetup', 'luksblock'];
 const looksAtPlane = ({ program, call, path }: SeenCall): boolean =>
   program === 'cat' || (call === 'exec' && (path === 'cat' || path === 'dd'));
 
+/** Rewrites a container when its start has long been answered: how it ended is told by the question how far it is. */
+const worksOn = ({ step, call, path }: SeenCall): boolean =>
+  step === 'reencrypt-backup' && call === 'exec' && path === 'cryptsetup';
+
 /** The codes with which an operation may answer a fault. */
-const codesOf = (fault: Fault, call: SeenCall): readonly string[] =>
-  looksAtPlane(call) || fault === 'stuck'
-    ? [...codes[fault], 'io-error', 'volume-state', 'block-plane-died']
-    : codesWithout(fault, call);
+const codesOf = (fault: Fault, call: SeenCall): readonly string[] => {
+  if (looksAtPlane(call) || fault === 'stuck') return [...codes[fault], 'io-error', 'volume-state', 'block-plane-died'];
+  return worksOn(call) ? ['reencryption-unfinished'] : codesWithout(fault, call);
+};
 
 const codesWithout = (fault: Fault, { program }: SeenCall): readonly string[] =>
   fault === 'ENOSPC' && withoutErrno.includes(program) ? ['no-space', 'io-error'] : codes[fault];
 
 const programFaults = ['io-error', 'no-space', 'hangs', 'killed'] as const;
 
-const faultsAt = ({ kinds: kind, program }: SeenCall): Fault[] => {
-  if (isExec(kind)) return [...programFaults];
+const faultsAt = (call: SeenCall): Fault[] => {
+  const { kinds: kind, program } = call;
+  // It has no time limit: its work takes hours.
+  if (isExec(kind)) return programFaults.filter((fault) => fault !== 'hangs' || !worksOn(call));
   const own: Fault[] = program === 'luksblock' ? ['stuck'] : [];
   return (kind & kinds.takesSpace) !== 0 ? ['EIO', 'ENOSPC', ...own] : ['EIO', ...own];
 };
