@@ -41,14 +41,18 @@ const withoutErrno: readonly string[] = ['cryptsetup', 'luksblock'];
 const looksAtPlane = ({ program, call, path }: SeenCall): boolean =>
   program === 'cat' || (call === 'exec' && (path === 'cat' || path === 'dd'));
 
-/** Rewrites a container when its start has long been answered: how it ended is told by the question how far it is. */
-const worksOn = ({ step, call, path }: SeenCall): boolean =>
+/** The start of what rewrites a container, which goes on when the call has long been answered. */
+const startsRewriting = ({ step, call, path }: SeenCall): boolean =>
   step === 'reencrypt-backup' && call === 'exec' && path === 'cryptsetup';
+
+/** How it ended is told by the question how far it is, or by the look at the header that follows. */
+const rewrites = (seen: SeenCall): boolean =>
+  startsRewriting(seen) || (seen.step === 'reencrypt-running' && seen.program === 'cryptsetup');
 
 /** The codes with which an operation may answer a fault. */
 const codesOf = (fault: Fault, call: SeenCall): readonly string[] => {
   if (looksAtPlane(call) || fault === 'stuck') return [...codes[fault], 'io-error', 'volume-state', 'block-plane-died'];
-  return worksOn(call) ? ['reencryption-unfinished'] : codesWithout(fault, call);
+  return rewrites(call) ? ['reencryption-unfinished', 'luks-damaged'] : codesWithout(fault, call);
 };
 
 const codesWithout = (fault: Fault, { program }: SeenCall): readonly string[] =>
@@ -59,7 +63,7 @@ const programFaults = ['io-error', 'no-space', 'hangs', 'killed'] as const;
 const faultsAt = (call: SeenCall): Fault[] => {
   const { kinds: kind, program } = call;
   // It has no time limit: its work takes hours.
-  if (isExec(kind)) return programFaults.filter((fault) => fault !== 'hangs' || !worksOn(call));
+  if (isExec(kind)) return programFaults.filter((fault) => fault !== 'hangs' || !startsRewriting(call));
   const own: Fault[] = program === 'luksblock' ? ['stuck'] : [];
   return (kind & kinds.takesSpace) !== 0 ? ['EIO', 'ENOSPC', ...own] : ['EIO', ...own];
 };
