@@ -155,7 +155,11 @@ export const tryCase = async (ground: Ground, operation: Operation, { call, faul
   control.off();
   const { hit } = control.read();
   // The question of the watch, which may have been hit in place of the operation's, would hang for half a minute and keep its pipes.
-  if (fault === 'hangs' && hit !== undefined && looksAtPlane(hit)) process.kill(ground.helper.pid, 'SIGUSR2');
+  if (fault === 'hangs' && hit !== undefined && looksAtPlane(hit)) {
+    process.kill(ground.helper.pid, 'SIGUSR2');
+    // A call on its way has a time limit, too: this one may lose its connection, and the signal is over with it.
+    await attempt(async () => void (await ground.state('v')));
+  }
   const wrong: string[] = [];
   if (error !== undefined) {
     if (!codesOf(fault, hit ?? call).includes(error.code)) wrong.push(`the code ${error.code}`);
