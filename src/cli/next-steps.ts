@@ -18,7 +18,8 @@ export const afterLock = (thrown: unknown, name: string, level: string): unknown
   const lock = `reelvault volume lock ${name}`;
   const drain = `\`${lock} --drain\` ends recordings and takes unused leases away first`;
   const next = [...(level === 'lock' ? [drain] : []), `\`${lock} --slam\` ends whoever uses it`];
-  return withHint(error, `\`reelvault volume holders ${name}\` shows who uses it; ${next.join('; ')}`);
+  const hint = `\`reelvault volume holders ${name}\` shows who uses it; ${next.join('; ')}`;
+  return new ReelError(error.code, { ...error.parts, hint, cause: error, details: error.details });
 };
 
 interface Slots {

@@ -4,6 +4,13 @@ import type { HolderView } from '../http/volume-lock.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { holderTable, print } from './output.ts';
 
+const told = (holders: readonly HolderView[]): string => {
+  const others = holders.filter(({ service }) => !service);
+  const own = holders.length - others.length;
+  const service = own === 0 ? [] : [`the service itself: ${own}, which it lets go of when the volume is locked`];
+  return [others.length === 0 ? 'nobody' : holderTable(others), ...service].join('\n');
+};
+
 export const volumeHolders = (parent: Command): void => {
   parent
     .command('holders <name>')
@@ -11,7 +18,7 @@ export const volumeHolders = (parent: Command): void => {
     .addHelpText(
       'after',
       `
-The service itself is listed while the volume is open; it lets go when the volume is locked.
+The service itself is counted only (--json lists it): it lets go when the volume is locked.
 
 Example:
   reelvault volume holders main`,
@@ -20,6 +27,6 @@ Example:
       const options = command.optsWithGlobals<GlobalOptions>();
       const url = `/volumes/${encodeURIComponent(name)}/holders`;
       const answer = await clientOf(options).get<{ holders: HolderView[] }>(url);
-      print(options, answer, answer.holders.length === 0 ? 'nobody' : holderTable(answer.holders));
+      print(options, answer, told(answer.holders));
     });
 };

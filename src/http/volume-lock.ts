@@ -15,6 +15,7 @@ const holder = Type.Object({
   user: nullable(Type.String()),
   how: Type.Enum(['file', 'directory', 'root', 'program', 'mapping', 'namespace', 'mount', 'loop', 'swap']),
   path: Type.String(),
+  service: Type.Boolean({ description: 'the service itself, which lets go when the volume is locked' }),
 });
 export type HolderView = Static<typeof holder>;
 

@@ -13,6 +13,9 @@ test('a lock that is refused: who is in the way, and the next level after this o
   const drain = hintOf(afterLock(busy, 'main', 'drain'));
   assert.match(drain, /holders main`.*--slam`/);
   assert.doesNotMatch(drain, /--drain/);
+  // Its own hint says the same in the words of the REST interface.
+  const hinted = new ReelError('volume-busy', { expected: 'nobody', got: 'cat', hint: 'lock it with drain' });
+  assert.doesNotMatch(hintOf(afterLock(hinted, 'main', 'drain')), /lock it with drain/);
 });
 
 test('another refusal is left as it is', () => {

@@ -1,5 +1,7 @@
 /** The daemon's side of volumes, against a real helper: states, adoption, hooks, loss. */
 import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -19,6 +21,7 @@ const none = { loops: [], mounts: [], processes: [] };
 await describeEngines('volume manager', (engine) => {
   let place: Place;
   let helper: Helper;
+  let stander: ChildProcess | undefined;
   const managers: VolumeManager[] = [];
   before(async () => {
     place = await Place.make();
@@ -26,6 +29,7 @@ await describeEngines('volume manager', (engine) => {
     await mkdir(path.join(place.root, 'state'));
   });
   after(async () => {
+    stander?.kill('SIGKILL');
     for (const manager of managers) await manager.close();
     await place.destroy();
   });
@@ -153,8 +157,40 @@ await describeEngines('volume manager', (engine) => {
     await manager.close();
   });
 
+  test('somebody stands in the mount: a drain ends nothing, a plain lock names him beside the streams, and nothing is told as failed', async () => {
+    const asked: boolean[] = [];
+    const states: string[] = [];
+    const manager = await start({
+      onState: ({ state }) => void states.push(state),
+      beforeLock: async (_, { drain }) => {
+        asked.push(drain);
+        if (!drain)
+          throw new ReelError('volume-busy', { expected: 'no', got: '1: cam1', details: { streams: ['cam1'] } });
+      },
+    });
+    await manager.open('v');
+    states.length = 0;
+    stander = spawn('sleep', ['600'], { cwd: path.join(place.mounts, 'v/dvr') });
+    await once(stander, 'spawn');
+    const held = (streams?: string[]) => (error: ReelError) => {
+      const holders = error.details.holders as { pid: number }[];
+      assert.deepEqual([error.code, holders.map(({ pid }) => pid)], ['volume-busy', [stander?.pid]]);
+      assert.deepEqual(error.details.streams, streams);
+      return true;
+    };
+    await assert.rejects(manager.lock('v', { drain: true }), held());
+    assert.deepEqual([asked, states], [[], []]);
+    await assert.rejects(manager.lock('v'), held(['cam1']));
+    assert.deepEqual([asked, states], [[false], []]);
+    stander.kill('SIGKILL');
+    await once(stander, 'exit');
+    assert.equal((await manager.lock('v', { drain: true })).state, 'locked');
+    await manager.close();
+  });
+
   test('a lock that finds the volume busy leaves it open and usable', async () => {
-    const manager = await start();
+    const states: string[] = [];
+    const manager = await start({ onState: ({ state }) => void states.push(state) });
     await manager.open('v');
     const { fd } = manager.opened('v').jail;
     const kept = openSync(`/proc/self/fd/${fd}/dvr/x`, 'r');
@@ -165,6 +201,7 @@ await describeEngines('volume manager', (engine) => {
     });
     assert.equal(manager.get('v').state, 'open');
     assert.equal((await manager.opened('v').jail.readFile('dvr/x')).toString(), 'kept');
+    assert.ok(!states.includes('failed'), states.join());
     closeSync(kept);
     await manager.lock('v');
     await manager.close();

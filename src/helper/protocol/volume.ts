@@ -105,9 +105,12 @@ export const volumeVerbs = {
     secrets: none,
     timeoutMs: 15 * minute,
   },
-  /** Who uses the mounted volume. */
+  /**
+   * Who uses the mounted volume. With `inTheWay` only who would keep it from being unmounted once its leases are taken away: users of the volume's
+   * own mount, and mounts of it elsewhere.
+   */
   holders: {
-    schema: Type.Object({ verb: Type.Literal('holders'), name }, strict),
+    schema: Type.Object({ verb: Type.Literal('holders'), name, inTheWay: Type.Optional(Type.Boolean()) }, strict),
     secrets: none,
     timeoutMs: minute,
   },
@@ -172,5 +175,6 @@ export interface VolumeResults {
   readonly open: OpenedReport;
   readonly inspect: VolumeReport;
   readonly lock: LockReport;
-  readonly holders: { readonly holders: readonly Holder[] };
+  /** `service`: the process that asked, which lets go when the volume is locked. */
+  readonly holders: { readonly holders: readonly (Holder & { readonly service: boolean })[] };
 }

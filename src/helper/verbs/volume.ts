@@ -25,8 +25,14 @@ export const volumeHandlers: Handlers<keyof typeof volumeVerbs> = {
     return { result: report, fd: descriptor ? await rootDescriptor(report) : -1 };
   },
   lock: async (context, { name, container }) => plain(await lockVolume(context, name, container)),
-  holders: async (context, { name }) => {
-    const mount = mountAt(await readMounts(), context.layout.paths(name).mountPoint);
-    return plain({ holders: mount === undefined ? [] : await findHolders(mount.device) });
+  holders: async (context, { name, inTheWay = false }, _secrets, caller) => {
+    const mounts = await readMounts();
+    const { mountPoint: point } = context.layout.paths(name);
+    const mount = mountAt(mounts, point);
+    if (mount === undefined) return plain({ holders: [] });
+    const own = mounts.filter(({ device }) => device === mount.device).map((each) => each.point);
+    const meant = own.filter((each) => each === point || each.startsWith(`${context.layout.leaseDirectory(name)}/`));
+    const holders = await findHolders(mount.device, inTheWay ? { point, meant } : {});
+    return plain({ holders: holders.map((holder) => ({ ...holder, service: holder.pid === caller.pid })) });
   },
 };

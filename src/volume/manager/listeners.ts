@@ -34,9 +34,14 @@ export class Listeners {
     for (const hooks of this.#hooks) hooks.onEvent?.(event);
   }
 
-  /** One after another. The first that refuses ends it and is thrown; those before it have let go. */
-  async beforeLock(name: string, options: LockOptions): Promise<void> {
-    for (const hooks of this.#hooks) await hooks.beforeLock?.(name, options);
+  /** One after another. The answer is why some refused; the others have let go. With `drain` nobody is asked after the first that refused. */
+  async beforeLock(name: string, options: LockOptions): Promise<ReelError[]> {
+    const refusals: ReelError[] = [];
+    for (const hooks of this.#hooks) {
+      if (options.drain && refusals.length > 0) break;
+      await hooks.beforeLock?.(name, options).catch((thrown: unknown) => refusals.push(toReelError(thrown)));
+    }
+    return refusals;
   }
 
   /** The answer is why a part cannot use the volume; undefined where all of them can. */

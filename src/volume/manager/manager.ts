@@ -13,6 +13,7 @@ import { attachment, bringUp } from './bring-up.ts';
 import { tellProgress } from './follow-progress.ts';
 import type { LockOptions, OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
 import { Listeners, openedOf } from './listeners.ts';
+import { lockVolume } from './lock.ts';
 import { ManagedVolume, type VolumeView } from './managed-volume.ts';
 import { type CreateParams, chooseEngine, createRequest, freeContainer, recordOf, refuseTaken } from './new-volume.ts';
 import { failureOf } from './next-step.ts';
@@ -119,9 +120,16 @@ export class VolumeManager {
     });
   }
 
-  /** Idempotent. Throws `volume-busy` with `details.streams`, `.leases` or `.holders`; then the volume stays open. */
+  /** Idempotent. Throws `volume-busy` with all of `details.streams`, `.leases` and `.holders` that is in the way; then the volume stays open. */
   lock(name: string, options: Partial<LockOptions> = {}): Promise<VolumeView> {
-    return this.#mutex.run(name, () => this.#lock(this.#volume(name), { drain: false, ...options }));
+    const { log } = this.#params;
+    return this.exclusive(name, (turn) =>
+      lockVolume({
+        ...{ turn, listeners: this.#listeners, log },
+        options: { drain: false, ...options },
+        keep: () => this.#opened(turn.volume),
+      }),
+    );
   }
 
   /** Locks a volume by force; see `slam.ts`. `deadlineMs` lies between SIGTERM and SIGKILL. Idempotent. */
@@ -221,37 +229,6 @@ export class VolumeManager {
     const unlocked = await bringUp(volume, call, { shown: true });
     await this.#opened(volume);
     return unlocked;
-  }
-
-  async #lock(volume: ManagedVolume, options: LockOptions): Promise<VolumeView> {
-    const { name, container } = volume.record;
-    if (volume.state === 'open') {
-      if (options.drain) volume.become('draining');
-      try {
-        await this.#listeners.beforeLock(name, options);
-      } catch (error) {
-        volume.become('open');
-        // Those asked before the one that refused have let go already.
-        await this.#opened(volume);
-        throw error;
-      }
-    }
-    volume.become('locking');
-    await volume.release();
-    try {
-      const { result } = await this.#params.helper.call({ verb: 'lock', name, container });
-      volume.become('locked', { report: result });
-      const { flushError } = result;
-      if (flushError !== null)
-        this.#params.log.error({ volume: name, flushError }, 'the last flush of a volume failed');
-    } catch (thrown) {
-      const error = toReelError(thrown);
-      volume.become('failed', { failure: failureOf(error) });
-      // Busy means untouched: the same volume goes on being used.
-      if (error.code === 'volume-busy') await this.#reconcile(name);
-      throw error;
-    }
-    return volume.view();
   }
 
   #followed<T>(volume: ManagedVolume, work: () => Promise<T>): Promise<T> {
