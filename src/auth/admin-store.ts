@@ -1,5 +1,5 @@
 /** The one admin account, in `<state>/admin.json`. */
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
@@ -66,3 +66,6 @@ export const ensureAdmin = async (
   await replacePrivateFile(fileOf(state), `${JSON.stringify(account, null, 2)}\n`, owner);
   return { user: account.user, password };
 };
+
+/** The next `ensureAdmin` makes an account with a new password. */
+export const removeAdmin = (state: string): Promise<void> => rm(fileOf(state), { force: true });

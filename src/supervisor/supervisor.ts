@@ -6,7 +6,7 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ensureAdmin } from '../auth/admin-store.ts';
+import { ensureAdmin, removeAdmin } from '../auth/admin-store.ts';
 import { settingsToEnvironment } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import { answersOn } from '../config/unix-socket.ts';
@@ -110,6 +110,8 @@ export class Supervisor {
       return { url: text('url'), certificateFile: text('certificateFile'), fingerprint: text('fingerprint'), ...admin };
     } catch (error) {
       await this.stop();
+      // Nobody was told the new password: the next start makes another one.
+      if (admin.password !== undefined) await removeAdmin(settings.state);
       throw error;
     }
   }
