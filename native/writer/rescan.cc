@@ -3,10 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 
 #include "core/crc32c.h"
 #include "writer/segmenter.h"
-#include "writer/slab_pool.h"
 
 namespace reelvault {
 namespace {
@@ -14,8 +15,8 @@ namespace {
 // The index does not say how long segments were meant to be.
 constexpr uint32_t kSegmentMs = 4000;
 constexpr size_t kReadBytes = 1 << 20;
-// A grid is found again after 753 bytes at the earliest: fed in smaller pieces, no loss of it goes by unseen.
-constexpr size_t kPieceBytes = 512;
+// What a disk writes whole at least (NVMe, SCSI and ATA alike): a torn write leaves sectors of the old and of the new bytes.
+constexpr size_t kSectorBytes = 512;
 
 Failure readAt(int fd, uint8_t* data, size_t length, uint64_t offset) {
   while (length > 0) {
@@ -28,11 +29,23 @@ Failure readAt(int fd, uint8_t* data, size_t length, uint64_t offset) {
   return Failure::none();
 }
 
-Result<bool> zerosAt(int fd, uint64_t at, uint64_t to) {
-  uint8_t bytes[ts::kPacketBytes];
-  const size_t length = std::min<uint64_t>(sizeof bytes, to - at);
-  if (auto failure = readAt(fd, bytes, length, at)) return failure;
-  return std::all_of(bytes, bytes + length, [](uint8_t byte) { return byte == 0; });
+size_t zerosBefore(const uint8_t* begin, const uint8_t* end) {
+  const auto last = std::find_if(std::reverse_iterator(end), std::reverse_iterator(begin), [](uint8_t byte) { return byte != 0; });
+  return static_cast<size_t>(last - std::reverse_iterator(end));
+}
+
+/// Looks at the end of a sector for bytes of a torn tail that never reached the disk. They read as zeros, from the beginning of a sector on, or
+/// from where the padded block ended that was to be overwritten there: a block is padded behind a segment only, so they begin with a packet.
+/// `fed`: bytes of the tail up to there; `length`: how many of them lie in the sector. Answers where the zeros begin, if they are such a hole.
+std::optional<uint64_t> holeBefore(const uint8_t* end, size_t length, const ts::Parser& parser, uint64_t fed) {
+  const auto last = std::reverse_iterator(end);
+  const auto zeros = static_cast<size_t>(std::find_if(last, last + static_cast<ptrdiff_t>(length), [](uint8_t byte) { return byte != 0; }) - last);
+  const uint64_t begin = fed - zeros;
+  const auto holds = [&](uint64_t packet) { return begin <= packet && packet < fed; };
+  // Too few packets yet to know how they lie: the first one begins the tail.
+  const auto holdsOneOf = [&](const ts::Grid& grid) { return holds((fed - 1) / grid.bytes * grid.bytes); };
+  const bool packetBegins = parser.synced() ? holds(parser.goodEnd()) : std::any_of(ts::kGrids.begin(), ts::kGrids.end(), holdsOneOf);
+  return zeros == length || packetBegins ? std::optional(begin) : std::nullopt;
 }
 
 Result<IndexRecord> record(int fd, const Segment& segment, uint64_t from, bool evidence, std::vector<uint8_t>& buffer) {
@@ -58,32 +71,25 @@ Result<IndexRecord> record(int fd, const Segment& segment, uint64_t from, bool e
 
 Result<Rescan> rescanReel(int fd, uint64_t from, uint64_t to, int64_t formerEndUs, bool torn, bool evidence) {
   Segmenter segmenter(kSegmentMs, formerEndUs);
-  std::vector<uint8_t> buffer(std::min<uint64_t>(kReadBytes, to - from));
-  bool stop = false;
-  for (uint64_t at = from; at < to && !stop;) {
-    const size_t take = std::min<uint64_t>(buffer.size(), to - at);
+  std::vector<uint8_t> buffer(std::min<uint64_t>(kReadBytes, to - from + kSectorBytes));
+  bool good = true;
+  for (uint64_t at = from; at < to && good;) {
+    const size_t take = std::min<uint64_t>(buffer.size() - at % kSectorBytes, to - at);
     if (auto failure = readAt(fd, buffer.data(), take, at)) return failure;
-    for (size_t done = 0; done < take && !stop; done += kPieceBytes) {
-      const bool searching = segmenter.parser().searching();
-      stop = !segmenter.feed(buffer.data() + done, std::min(kPieceBytes, take - done), kUnknownTime);
-      const bool lostNow = segmenter.parser().searching() && (!searching || (at == from && done == 0));
-      if (!torn || stop || !lostNow) continue;
-      const auto zeros = zerosAt(fd, from + segmenter.parser().goodEnd(), to);
-      if (!zeros.ok()) return zeros.failure;
-      stop = zeros.value;
+    for (size_t done = 0; done < take && good;) {
+      const uint8_t* piece = buffer.data() + done;
+      const size_t length = std::min(kSectorBytes - (at + done) % kSectorBytes, take - done);
+      good = segmenter.feed(piece, length, kUnknownTime);
+      done += length;
+      if (!torn || (at + done) % kSectorBytes != 0) continue;
+      const auto hole = holeBefore(piece + length, length, segmenter.parser(), at + done - from);
+      // Not what stands behind it, be it whole; nor a packet before it that ends in zeros, for the hole may have made it so.
+      if (hole) return rescanReel(fd, from, from + *hole, formerEndUs, torn, evidence);
     }
     at += take;
   }
   Rescan rescan{.records = {}, .goodEnd = from};
   if (!segmenter.end(torn)) return rescan;
-  const uint64_t tailEnd = from + segmenter.parser().goodEnd();
-  const bool mayBePadded = torn && tailEnd >= from + ts::kPacketBytes && (stop || (tailEnd == to && to % kBlockBytes == 0));
-  if (mayBePadded) {
-    // Zeros behind the tail may have made its last packet whole: one that ends in a zero is not trusted.
-    uint8_t last = 0;
-    if (auto failure = readAt(fd, &last, 1, tailEnd - 1)) return failure;
-    if (last == 0) return rescanReel(fd, from, tailEnd - ts::kPacketBytes, formerEndUs, torn, evidence);
-  }
   for (const Segment& segment : segmenter.finished()) {
     auto made = record(fd, segment, from, evidence, buffer);
     if (!made.ok()) return made.failure;

@@ -12,8 +12,8 @@ struct Rescan {
   uint64_t goodEnd = 0;              ///< offset in the reel behind the last whole packet
 };
 
-/// Finds the segments in bytes `from`..`to` of a reel. With `torn`, the bytes end where a crash left them: zeros that were allocated but never
-/// written end the scan, and a part of a packet is not taken. Without, every byte up to `to` belongs to a segment.
+/// Finds the segments in bytes `from`..`to` of a reel. With `torn`, the bytes end where a crash left them: the first ones that
+/// never reached the disk end the scan, and a part of a packet is not taken. Without, every byte up to `to` belongs to a segment.
 Result<Rescan> rescanReel(int fd, uint64_t from, uint64_t to, int64_t formerEndUs, bool torn, bool evidence);
 
 }  // namespace reelvault

@@ -22,14 +22,13 @@ struct Archive {
 };
 
 // A reel as a session leaves it: segments of one second.
-Archive makeArchive(int seconds, bool evidence = false) {
-  TsBuilder ts;
-  ts.seconds(seconds);
+Archive makeArchive(int seconds, bool evidence = false, size_t packetBytes = ts::kPacketBytes) {
+  const auto bytes = TsBuilder().seconds(seconds).framed(packetBytes);
   Segmenter segmenter(1000, kUnknownTime);
-  CHECK(segmenter.feed(ts.bytes.data(), ts.bytes.size(), kTestHour));
+  CHECK(segmenter.feed(bytes.data(), bytes.size(), kTestHour));
   CHECK(segmenter.end());
   Archive archive;
-  archive.reel.assign(ts.bytes.begin(), ts.bytes.end());
+  archive.reel.assign(bytes.begin(), bytes.end());
   const auto add = [&](const IndexBytes& bytes) { archive.index.append(reinterpret_cast<const char*>(bytes.data()), bytes.size()); };
   add(encodeHeader({.flags = evidence ? kEvidence : 0, .hourUs = kTestHour}));
   for (const Segment& segment : segmenter.finished()) {
@@ -149,6 +148,57 @@ TEST_CASE("zeros that were allocated and never written end the tail, also when s
   padded.write(kTestReel, archive.reel + std::string(3000, '\0'));
   padded.write(kIndexPath, archive.index);
   CHECK(recover(padded).reel == archive.reel);
+}
+
+TEST_CASE("a sector that never reached the disk ends the tail, wherever in it that sector lies") {
+  const Archive archive = makeArchive(4);
+  const size_t tail = archive.records[1].end();
+  TemporaryVolume volume("/dev/shm");  // hundreds of syncs
+  // From the sector in which the tail begins on; the bytes before the tail were durable.
+  for (size_t sector = tail / 512 * 512; sector < archive.reel.size() / 512 * 512; sector += 512) {
+    const size_t hole = std::max(sector, tail);
+    std::string reel = archive.reel;
+    std::fill(reel.begin() + static_cast<ptrdiff_t>(hole), reel.begin() + static_cast<ptrdiff_t>(sector + 512), '\0');
+    volume.write(kTestReel, reel);
+    volume.write(kIndexPath, archive.index.substr(0, 3 * kIndexRecordBytes));
+    CAPTURE(hole);
+    CHECK(recover(volume).reel == archive.reel.substr(0, tail + (hole - tail) / 188 * 188));
+  }
+}
+
+TEST_CASE("where the padded block before it was not overwritten, a tail ends: at the packet with which the padding began") {
+  for (const size_t packet : {size_t{188}, size_t{192}, size_t{204}}) {
+    const Archive archive = makeArchive(4, false, packet);
+    const size_t tail = archive.records[1].end();
+    TemporaryVolume volume("/dev/shm");
+    for (size_t padding = tail; padding < archive.reel.size(); padding += packet) {
+      const size_t sector = padding / 512 * 512 + 512;
+      if (sector >= archive.reel.size()) break;
+      std::string reel = archive.reel;
+      std::fill(reel.begin() + static_cast<ptrdiff_t>(padding), reel.begin() + static_cast<ptrdiff_t>(sector), '\0');
+      volume.write(kTestReel, reel);
+      volume.write(kIndexPath, archive.index.substr(0, 3 * kIndexRecordBytes));
+      CAPTURE(packet);
+      CAPTURE(padding);
+      const std::string kept = recover(volume).reel;
+      CHECK(kept == archive.reel.substr(0, kept.size()));
+      CHECK(kept.size() <= padding);
+      CHECK(kept.size() > padding - packet);  // one packet alone does not tell its parity
+    }
+  }
+}
+
+TEST_CASE("packets that end in zeros, and garbage between them, do not end a tail") {
+  TsBuilder ts;
+  ts.pat().pmt().key(0);
+  for (int i = 0; i < 40; i++) ts.frame(18000 * (i + 1)).null();
+  for (size_t at = 0; at < ts.bytes.size(); at += 188)
+    if (at / 188 % 3 == 2) std::fill(ts.bytes.begin() + static_cast<ptrdiff_t>(at) + 40, ts.bytes.begin() + static_cast<ptrdiff_t>(at) + 188, 0);
+  ts.noise(1000);
+  for (int i = 0; i < 40; i++) ts.frame(18000 * (i + 50));
+  TemporaryVolume volume;
+  volume.write(kTestReel, {ts.bytes.begin(), ts.bytes.end()});
+  CHECK(recover(volume).reel.size() == ts.bytes.size());
 }
 
 TEST_CASE("a record that rotted in the middle is made anew from the bytes between its neighbours") {

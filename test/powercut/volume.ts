@@ -33,7 +33,10 @@ const attach = async (
 
 const mount = async (stack: AsyncDisposableStack, device: string, point: string): Promise<void> => {
   await mkdir(point, { recursive: true });
-  await mountFilesystem('ext4', device, point, { readOnly: false });
+  await mountFilesystem('ext4', device, point, { readOnly: false }).catch(async (error: unknown) => {
+    await run('umount', [point]); // one that was given up may have come to be all the same
+    throw error;
+  });
   stack.defer(async () => void (await must('umount', [point])));
 };
 
