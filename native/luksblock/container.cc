@@ -52,10 +52,13 @@ bool liesBelow(const std::vector<std::string>& directories, const std::string& p
   return std::ranges::any_of(directories, [&](const std::string& directory) { return path.starts_with(directory); });
 }
 
+std::string linkTo(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
 }  // namespace
 
-Container::Container(const std::string& path, bool readOnly) : isReadOnly(readOnly) {
-  file = UniqueFd(open(path.c_str(), (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK));
+Container::Container(const std::string& path, bool readOnly, int inherited) : isReadOnly(readOnly) {
+  const std::string place = inherited < 0 ? path : linkTo(inherited);
+  file = UniqueFd(open(place.c_str(), (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK));
   if (!file) throw Refusal(Code::io, "a readable container " + path, describeErrno("open", errno));
   if (fstat(file.get(), &info) != 0) throw Refusal(Code::io, "a readable container " + path, describeErrno("fstat", errno));
   if (!S_ISREG(info.st_mode) && !isDevice()) throw Refusal(Code::io, "a regular file or a block device as the container", path);
@@ -74,8 +77,7 @@ Container::Container(const std::string& path, bool readOnly) : isReadOnly(readOn
 
 // By the very node that was looked at. The kernel gives one exclusive opener to a block device: dm-crypt, a mount and swap are such, too.
 void Container::claim(const std::string& path) {
-  const std::string same = "/proc/self/fd/" + std::to_string(file.get());
-  UniqueFd exclusive(open(same.c_str(), (isReadOnly ? O_RDONLY : O_RDWR) | O_EXCL | O_CLOEXEC | O_NONBLOCK));
+  UniqueFd exclusive(open(linkTo(file.get()).c_str(), (isReadOnly ? O_RDONLY : O_RDWR) | O_EXCL | O_CLOEXEC | O_NONBLOCK));
   if (!exclusive && errno == EBUSY) throw Refusal(Code::inUse, "a block device that nothing uses", path + " in use");
   if (!exclusive) throw Refusal(Code::io, "a block device that can be opened", describeErrno("open", errno));
   file = std::move(exclusive);

@@ -16,8 +16,8 @@ namespace reelvault::luksblock {
  */
 class Container {
  public:
-  /** Throws Refusal(io | inUse). */
-  Container(const std::string& path, bool readOnly);
+  /** With `inherited` that descriptor is opened anew and `path` is only what it is called. Throws Refusal(io | inUse). */
+  Container(const std::string& path, bool readOnly, int inherited = -1);
 
   int fd() const { return file.get(); }
   /** Bytes when it was opened. */

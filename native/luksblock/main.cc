@@ -78,8 +78,8 @@ int run(int argc, char** argv) {
   Hardening hardening;
   hardenEarly(hardening);
   checkMountPoint(options.mount);
-  // Opened before the inherited descriptors go: the path may name one of them.
-  Container container(options.container, options.readOnly);
+  // Opened before the inherited descriptors go: it may be one of them.
+  Container container(options.container, options.readOnly, options.containerFd);
   closeOthers(options.keyFd, container.fd());
   const std::unique_ptr<WriteLog> log = options.writeLog.empty() ? nullptr : openLog(options.writeLog);
   // Forked before any thread or secret. The OFD lock belongs to the open file and goes with the child.

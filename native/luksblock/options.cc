@@ -11,7 +11,8 @@ namespace reelvault::luksblock {
 namespace {
 
 const char* const kUsage =
-    "luksblock --container FILE --mount DIR --key-fd N [--key-slot N] [--read-only] [--foreground] [--write-log FILE]";
+    "luksblock --container FILE [--container-fd N] --mount DIR --key-fd N [--key-slot N] [--read-only] [--foreground] "
+    "[--write-log FILE]";
 
 int number(const char* name, const char* text, int max) {
   int value = -1;
@@ -25,18 +26,20 @@ int number(const char* name, const char* text, int max) {
 }  // namespace
 
 Options parseOptions(int argc, char** argv) {
-  enum { container = 1, mountPoint, keyFd, keySlot, readOnly, foreground, writeLog };
+  enum { container = 1, containerFd, mountPoint, keyFd, keySlot, readOnly, foreground, writeLog };
   static const option known[] = {
-      {"container", required_argument, nullptr, container}, {"mount", required_argument, nullptr, mountPoint},
-      {"key-fd", required_argument, nullptr, keyFd},        {"key-slot", required_argument, nullptr, keySlot},
-      {"read-only", no_argument, nullptr, readOnly},        {"foreground", no_argument, nullptr, foreground},
-      {"write-log", required_argument, nullptr, writeLog},  {nullptr, 0, nullptr, 0},
+      {"container", required_argument, nullptr, container}, {"container-fd", required_argument, nullptr, containerFd},
+      {"mount", required_argument, nullptr, mountPoint},    {"key-fd", required_argument, nullptr, keyFd},
+      {"key-slot", required_argument, nullptr, keySlot},    {"read-only", no_argument, nullptr, readOnly},
+      {"foreground", no_argument, nullptr, foreground},     {"write-log", required_argument, nullptr, writeLog},
+      {nullptr, 0, nullptr, 0},
   };
   Options options;
   opterr = 0;
   for (int choice; (choice = getopt_long(argc, argv, "+", known, nullptr)) != -1;) {
     switch (choice) {
       case container: options.container = optarg; break;
+      case containerFd: options.containerFd = number("--container-fd", optarg, 1 << 20); break;
       case mountPoint: options.mount = optarg; break;
       case keyFd: options.keyFd = number("--key-fd", optarg, 1 << 20); break;
       case keySlot: options.keySlot = number("--key-slot", optarg, 31); break;

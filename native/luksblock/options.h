@@ -6,6 +6,7 @@ namespace reelvault::luksblock {
 /** The command line; see docs/luksblock.md. */
 struct Options {
   std::string container;
+  int containerFd = -1;  // -1: the container is opened at its path
   std::string mount;
   std::string writeLog;  // empty: none
   int keyFd = -1;

@@ -1,8 +1,9 @@
 /** `reelvault archive recover`. */
 import type { Command } from 'commander';
+import { formatBytes } from '../config/size.ts';
 import type { RecoveredView } from '../http/archive-check.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
-import { formatBytes, print } from './output.ts';
+import { print } from './output.ts';
 import { volumeUrl } from './volume-url.ts';
 
 export const archiveRecover = (parent: Command): void => {

@@ -1,12 +1,12 @@
 /** `reelvault archive retention show|set|inherit|run`. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { PurgeReport } from '../archive/retention/report.ts';
-import { parseSize } from '../config/size.ts';
+import { formatBytes, parseSize } from '../config/size.ts';
 import { errorFromWire, ReelError, type WireError } from '../errors.ts';
 import type { RetentionView } from '../http/archive-retention.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { oneVolume } from './one-volume.ts';
-import { formatBytes, print, table } from './output.ts';
+import { print, table } from './output.ts';
 import { purgeText } from './purge-text.ts';
 import { duration, formatDuration } from './times.ts';
 

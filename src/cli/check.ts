@@ -1,13 +1,13 @@
 /** `reelvault check`: is what was recorded still what was recorded. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { parseSize } from '../config/size.ts';
+import { formatBytes, parseSize } from '../config/size.ts';
 import { ReelError } from '../errors.ts';
 import type { ArchiveCheckView } from '../http/archive-check.ts';
 import type { VolumeView } from '../http/volumes.ts';
 import type { AdminClient } from './client.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
-import { formatBytes, print } from './output.ts';
+import { print } from './output.ts';
 import { volumeUrl } from './volume-url.ts';
 
 const everyMs = 500;

@@ -1,8 +1,8 @@
 /** The key that opens a volume now, as the options of a verb name it. */
 import type { Command } from 'commander';
-import { ReelError } from '../errors.ts';
+import { ReelError, toReelError } from '../errors.ts';
 import { readRecoveryKey } from '../luks/recovery-key.ts';
-import { askSecret, readSecret } from './secret.ts';
+import { askSecret, lineEndOf, readSecret } from './secret.ts';
 
 export interface CurrentKeyOptions {
   readonly passphraseFile?: string;
@@ -15,7 +15,7 @@ export const currentKeyOptions = (command: Command): Command =>
   command
     .option(
       '--passphrase-file <file>',
-      'unlock with the bytes of this file, all of them, a newline too; - is standard input',
+      'unlock with the bytes of this file, all of them, a newline too; - is standard input without its last newline',
     )
     .option('--ask', 'unlock with a passphrase that is asked for')
     .option('--recovery [file]', 'unlock with the recovery key: asked for, or from this file (- is standard input)');
@@ -39,6 +39,17 @@ const recoveryKey = async (source: string | true): Promise<Buffer> => {
   }
 };
 
+/** This process runs one verb, so there is one key at most that its answer can be about. */
+let lineEnd: string | undefined;
+
+/** A key that opens nothing: whether it came with a newline, and whether that was taken along. Nothing else of it is told. */
+export const explainLineEnd = (thrown: unknown): unknown => {
+  const error = toReelError(thrown);
+  if (error.code !== 'wrong-key' || lineEnd === undefined) return thrown;
+  const hint = [error.parts.hint, lineEnd].filter(Boolean).join('; ');
+  return new ReelError(error.code, { ...error.parts, hint, cause: error, details: error.details });
+};
+
 /** Undefined: the volume's key file is used. The caller zeroes it. Throws `invalid-argument` for two ways at once. */
 export const currentKey = async ({
   passphraseFile,
@@ -51,7 +62,11 @@ export const currentKey = async ({
     throw new ReelError('invalid-argument', { expected, got: `${ways.length} of them` });
   }
   if (recovery !== undefined) return recoveryKey(recovery);
-  if (passphraseFile !== undefined) return readSecret(passphraseFile);
+  if (passphraseFile !== undefined) {
+    const secret = await readSecret(passphraseFile);
+    lineEnd = lineEndOf(secret);
+    return secret;
+  }
   return asked === true ? ask('Passphrase: ') : undefined;
 };
 

@@ -1,5 +1,6 @@
 /** What the verbs print: JSON as one line, or text for people. Errors go to stderr, with the exit code of the table. */
 import { CommanderError } from 'commander';
+import { formatBytes } from '../config/size.ts';
 import { toReelError } from '../errors.ts';
 
 export interface OutputOptions {
@@ -22,19 +23,6 @@ export const table = (head: readonly string[], rows: readonly (readonly string[]
         .trimEnd(),
     )
     .join('\n');
-};
-
-const units = ['', 'K', 'M', 'G', 'T'];
-
-/** `1.5 GiB` */
-export const formatBytes = (bytes: number, digits = 1): string => {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${Number(value.toFixed(digits))} ${units[unit] === '' ? 'B' : `${units[unit]}iB`}`;
 };
 
 /** Two sizes that differ, with as many digits as it takes to see that. */

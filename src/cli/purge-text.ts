@@ -1,6 +1,7 @@
 /** What a purge took, or would take, in words. */
 import type { PurgeReport } from '../archive/retention/report.ts';
-import { formatBytes, table } from './output.ts';
+import { formatBytes } from '../config/size.ts';
+import { table } from './output.ts';
 import { formatInstant } from './times.ts';
 
 const row = ({ stream, reels, bytes, from, to, rules }: PurgeReport['streams'][number]): string[] => [

@@ -31,6 +31,26 @@ const check = (secret: Buffer, where: string): Buffer => {
   });
 };
 
+const endings = new WeakMap<Buffer, string>();
+
+/** What became of the newline at the end of what `readSecret` read; undefined where there was none. */
+export const lineEndOf = (secret: Buffer): string | undefined => endings.get(secret);
+
+const withEnding = (secret: Buffer, ending: string): Buffer => {
+  if (secret.at(-1) === newline) endings.set(secret, ending);
+  return secret;
+};
+
+const withoutLineEnd = (all: Buffer): Buffer => {
+  if (all.at(-1) !== newline) return all;
+  const secret = all.subarray(0, -1);
+  endings.set(
+    secret,
+    'standard input ended in a newline, which was left out; a key that ends in one is given as a file',
+  );
+  return secret;
+};
+
 /**
  * `-` is standard input without its last line end (so that `echo` works); a file is taken byte for byte, line ends included, as
  * `cryptsetup --key-file` does. `/dev/fd/3` is descriptor 3.
@@ -38,10 +58,11 @@ const check = (secret: Buffer, where: string): Buffer => {
 export const readSecret = async (source: string, stdin: AsyncIterable<Buffer> = process.stdin): Promise<Buffer> => {
   if (source === '-') {
     const all = await readAll(stdin);
-    return check(all.at(-1) === newline ? all.subarray(0, -1) : all, 'standard input');
+    return check(withoutLineEnd(all), 'standard input');
   }
   try {
-    return check(await readFile(source), source);
+    const ending = `${source} ends in a newline, which was taken as a part of the key; \`--passphrase-file - < ${source}\` leaves it out`;
+    return withEnding(check(await readFile(source), source), ending);
   } catch (cause) {
     if (cause instanceof ReelError) throw cause;
     const got = (cause as NodeJS.ErrnoException).code ?? 'a file that cannot be read';

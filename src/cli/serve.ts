@@ -1,6 +1,7 @@
 /** `reelvault serve`: runs the service until it is told to stop. */
 import type { Command } from 'commander';
 import { loadSettings } from '../config/load.ts';
+import { variableList } from '../config/variables.ts';
 import type { PartEvent } from '../supervisor/part.ts';
 import { type Started, Supervisor } from '../supervisor/supervisor.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -28,6 +29,14 @@ const welcome = (started: Started): string => {
       : `sign in as ${started.user} with ${started.password}  (shown this once; only its hash is kept)`;
   return `reelvault is ready at ${started.url}/\n${login}\ncertificate: ${started.certificateFile}\n  SHA-256 ${started.fingerprint}`;
 };
+
+const environment = (): string =>
+  variableList()
+    .map(({ name, default: value, description }) => {
+      const preset = value === '' ? '' : ` (default: ${value})`;
+      return `  ${name}${preset}\n      ${description}`;
+    })
+    .join('\n');
 
 /** Resolves when all has ended, with the volumes that have not. */
 const stopOnSignals = (
@@ -71,6 +80,9 @@ export const serve = (parent: Command): void => {
       `
 As root it makes the service user and the directories, and runs the privileged helper and the confined daemon.
 Without root it runs the daemon alone and uses a helper that is there already.
+
+Settings come from the environment; an option above goes before its variable, and an unknown variable is an error:
+${environment()}
 
 Examples:
   reelvault serve

@@ -1,9 +1,10 @@
 /** `reelvault stream show`. */
 import type { Command } from 'commander';
+import { formatBytes } from '../config/size.ts';
 import { errorFromWire, type WireError } from '../errors.ts';
 import type { StreamView } from '../http/streams.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
-import { formatBytes, print, table } from './output.ts';
+import { print, table } from './output.ts';
 
 const time = (ms: number | null): string => (ms === null ? '-' : new Date(ms).toISOString());
 

@@ -1,12 +1,12 @@
 /** `reelvault volume create`. */
 import { type Command, Option } from 'commander';
-import { parseSize } from '../config/size.ts';
+import { formatBytes, parseSize } from '../config/size.ts';
 import { ReelError } from '../errors.ts';
 import { run } from '../exec/run.ts';
 import type { VolumeView } from '../http/volumes.ts';
 import { performanceFlags } from '../volume/engine/performance.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
-import { formatBytes, print } from './output.ts';
+import { print } from './output.ts';
 import { secretFrom } from './secret.ts';
 import { showProgress } from './volume-progress.ts';
 
@@ -86,7 +86,10 @@ export const volumeCreate = (parent: Command): void => {
     .option('--label <label>', 'label of filesystem and LUKS2 header')
     .option('--owner <account>', 'owner of the mounted root directory, name or number (default: root)')
     .option('--group <group>', 'group of the mounted root directory')
-    .option('--mode <mode>', 'mode of the mounted root directory, octal, such as 0770 (default: 0755)')
+    .option(
+      '--mode <mode>',
+      'mode of the mounted root directory, octal, such as 0770, or 2770 for a shared group (default: 0755)',
+    )
     .option('--sparse', 'allocate blocks only as they are written: the disk can fill up below the volume')
     .option('--cipher <cipher>', 'default aes-xts-plain64; others with the kernel engine only')
     .option('--key-bits <bits>', '512 (AES-256, default) or 256 (AES-128)')
@@ -98,7 +101,7 @@ export const volumeCreate = (parent: Command): void => {
     .option('--locked', 'leave it locked')
     .option(
       '--passphrase-file <file>',
-      'protect it with the bytes of this file, all of them, a newline too; - is standard input',
+      'protect it with the bytes of this file, all of them, a newline too; - is standard input without its last newline',
     )
     .option('--ask', 'protect it with a passphrase that is asked for')
     .addHelpText(

@@ -1,11 +1,11 @@
 /** `reelvault volume grow`. */
 import type { Command } from 'commander';
-import { parseSize } from '../config/size.ts';
+import { formatBytes, parseSize } from '../config/size.ts';
 import type { GrownView } from '../http/volume-grow.ts';
 import type { VolumeView } from '../http/volumes.ts';
 import type { AdminClient } from './client.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
-import { formatApart, formatBytes, print } from './output.ts';
+import { formatApart, print } from './output.ts';
 
 /** What it has, or is on its way to. */
 const netSizeOf = ({ growing, netSize }: VolumeView): number => growing?.to ?? netSize;

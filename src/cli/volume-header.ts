@@ -1,9 +1,10 @@
 /** `reelvault volume header`: backups of LUKS headers, damage, restore. */
 import type { Command } from 'commander';
+import { formatBytes } from '../config/size.ts';
 import { errorTable } from '../errors.ts';
 import type { HeaderBackups, HeaderResults } from '../helper/protocol/header.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
-import { formatBytes, print, table } from './output.ts';
+import { print, table } from './output.ts';
 
 const urlOf = (name: string, rest: string): string => `/volumes/${encodeURIComponent(name)}/header/${rest}`;
 

@@ -1,8 +1,9 @@
 /** `reelvault volume key list`. */
 import type { Command } from 'commander';
+import { formatBytes } from '../config/size.ts';
 import type { KeyListView } from '../http/volume-keys.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
-import { formatBytes, print, table } from './output.ts';
+import { print, table } from './output.ts';
 import { keysUrl } from './volume-url.ts';
 
 const cost = ({ kdf, iterations, memoryKiB }: KeyListView['keys'][number]): string => {

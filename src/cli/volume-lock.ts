@@ -23,6 +23,12 @@ const levelOf = ({ drain, slam }: LockOptions): string => {
   return slam === true ? 'slam' : drain === true ? 'drain' : 'lock';
 };
 
+/** What was locked, and what that ended. */
+export const lockedText = ({ name, state, recordings, acts = [] }: LockedView): string =>
+  [`${name}: ${state}`, ...recordings.map((stream) => `  ended the recording of ${stream}`), ...acts.map(line)].join(
+    '\n',
+  );
+
 const line = ({ act, target, pid, command }: NonNullable<LockedView['acts']>[number]): string =>
   `  ${act} ${pid === null ? target : `${pid} ${command} (${target})`}`;
 
@@ -55,6 +61,6 @@ Examples:
         .catch((error: unknown) => {
           throw afterLock(error, name, level);
         });
-      print(options, volume, [`${volume.name}: ${volume.state}`, ...(volume.acts ?? []).map(line)].join('\n'));
+      print(options, volume, lockedText(volume));
     });
 };

@@ -1,9 +1,10 @@
 /** `reelvault volume reencrypt start|status|resume`. */
 import type { Command } from 'commander';
+import { formatBytes } from '../config/size.ts';
 import type { ReencryptionView } from '../http/volume-reencrypt.ts';
 import { type CurrentKeyOptions, currentKey, currentKeyOptions } from './current-key.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
-import { formatBytes, print } from './output.ts';
+import { print } from './output.ts';
 import { volumeUrl } from './volume-url.ts';
 
 const told = (name: string, { state, progress, problem }: ReencryptionView): string => {

@@ -1,9 +1,11 @@
 /** `reelvault volume show`. */
 import type { Command } from 'commander';
+import { formatBytes } from '../config/size.ts';
 import type { VolumeView } from '../http/volumes.ts';
 import { type FailureView, failureText } from './failure-text.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
-import { formatBytes, print } from './output.ts';
+import { print } from './output.ts';
+import { growingNote } from './volume-list.ts';
 
 const bytes = new Set(['size', 'netSize', 'capacity', 'available']);
 
@@ -13,6 +15,7 @@ export const volumeFacts = (volume: VolumeView): string =>
     .filter(([, value]) => value !== null && value !== undefined)
     .map(([name, value]) => {
       if (name === 'failure') return `${name}: ${failureText(value as FailureView)}`;
+      if (name === 'growing') return `growing: ${growingNote(volume, value as NonNullable<VolumeView['growing']>)}`;
       if (bytes.has(name)) return `${name}: ${formatBytes(value as number)} (${value} bytes)`;
       return `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`;
     })

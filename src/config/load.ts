@@ -3,36 +3,11 @@ import path from 'node:path';
 import Value from 'typebox/value';
 import { ReelError } from '../errors.ts';
 import { defaultSettings, type SettingKey, type Settings, settingsSchema } from './settings.ts';
+import { settingText, variables } from './variables.ts';
 import { webhookAddress } from './webhook-address.ts';
 
 /** Text as it stands in the environment or on the command line. */
 export type RawSettings = Partial<Record<string, string>>;
-
-/** `REELVAULT_LISTEN=host:port` sets two keys; every other variable one. */
-const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
-  REELVAULT_DATAPATH: 'datapath',
-  REELVAULT_STATE: 'state',
-  REELVAULT_RUNTIME: 'runtime',
-  REELVAULT_HEADER_COPIES: 'headerCopies',
-  REELVAULT_DEVICES: 'devices',
-  REELVAULT_DATAPATH_OWNER: 'datapathOwner',
-  REELVAULT_LISTEN: 'listen',
-  REELVAULT_USER: 'serviceUser',
-  REELVAULT_VOLUME: 'defaultVolume',
-  REELVAULT_COMMIT_INTERVAL_MS: 'commitIntervalMs',
-  REELVAULT_SEGMENT_MS: 'segmentMs',
-  REELVAULT_STAGING_MIB: 'stagingMiB',
-  REELVAULT_WRITER: 'writerBackend',
-  REELVAULT_INGEST_IDLE_MS: 'ingestIdleMs',
-  REELVAULT_HANG_MS: 'hangMs',
-  REELVAULT_HOST_RESERVE_MIB: 'hostReserveMiB',
-  REELVAULT_WEBHOOK_URLS: 'webhookUrls',
-  REELVAULT_WEBHOOK_SECRET_FILE: 'webhookSecretFile',
-  REELVAULT_WEBHOOK_TYPES: 'webhookTypes',
-  REELVAULT_WEBHOOK_CA_FILE: 'webhookCaFile',
-  REELVAULT_EPISODES_URL: 'episodesUrl',
-  REELVAULT_LOG: 'logLevel',
-};
 
 /** Facts that one part of the service hands to another, not settings. */
 const notSettings: ReadonlySet<string> = new Set(['REELVAULT_CONFINEMENT']);
@@ -165,12 +140,5 @@ export const loadSettings = (env: RawSettings, flags: RawSettings = {}): Setting
 };
 
 /** The environment that makes `loadSettings` give exactly these settings again: how a parent hands them to a child. */
-export const settingsToEnvironment = (settings: Settings): Record<string, string> => {
-  const host = settings.listenHost.includes(':') ? `[${settings.listenHost}]` : settings.listenHost;
-  const value = (key: SettingKey | 'listen'): string => {
-    if (key === 'listen') return `${host}:${settings.listenPort}`;
-    const setting = settings[key];
-    return Array.isArray(setting) ? setting.join(key === 'datapath' ? ':' : ' ') : String(setting);
-  };
-  return Object.fromEntries(Object.entries(variables).map(([name, key]) => [name, value(key)]));
-};
+export const settingsToEnvironment = (settings: Settings): Record<string, string> =>
+  Object.fromEntries(Object.entries(variables).map(([name, key]) => [name, settingText(settings, key)]));

@@ -4,7 +4,8 @@ import { sizePattern } from './size.ts';
 
 export const streamNamePattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
 export const labelPattern = '^[A-Za-z0-9_.+-]{1,16}$';
-export const modePattern = '^[0-7]{3,4}$';
+/** Setgid (2) and sticky (1) mean something on a directory; setuid (4) does not. */
+export const modePattern = '^[0-3]?[0-7]{3}$';
 export const thumbprintPattern = '^[A-Za-z0-9_-]{43}$';
 export const pcrsPattern = '^[0-9]{1,2}(,[0-9]{1,2})*$';
 export const backupNamePattern = '^[0-9a-f-]{36}\\.[0-9TZ]{16,19}(\\.replaced)?\\.img$';
@@ -15,7 +16,8 @@ const patternWords: Readonly<Record<string, string>> = {
   [sizePattern]: 'a size such as 500M, 10G or 1.5TiB, or a number of bytes',
   [eventTypePattern]: 'a type such as volume.state, or the beginning of one such as volume.*',
   [labelPattern]: 'at most 16 characters of A-Z, a-z, 0-9, _, ., + and -',
-  [modePattern]: 'an octal mode such as 0750',
+  [modePattern]:
+    'an octal mode such as 0750, with setgid (2770: what is made there belongs to its group) or sticky (1777), never setuid (4xxx)',
   [thumbprintPattern]: 'a thumbprint of 43 characters, as `tang-show-keys` prints it',
   [pcrsPattern]: 'numbers of PCRs with commas between them, such as 0,7',
   [backupNamePattern]: 'the name of a header backup, as `reelvault volume header list` shows it',

@@ -28,7 +28,7 @@ export const settingsSchema = Type.Object(
     devices: Type.Array(Type.String({ pattern: '^/dev/[^\\s\\u0000]+$', maxLength: 4096 }), {
       maxItems: 256,
       description:
-        'block devices that may be made containers: paths, or with a slash at the end a directory of such names; none: none',
+        'block devices that may be made containers, a space between them: paths, or with a slash at the end a directory of such names; none: none',
     }),
     datapathOwner: Type.Integer({
       minimum: 0,

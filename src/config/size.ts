@@ -24,3 +24,27 @@ export const parseSize = (text: string): number => {
     got: JSON.stringify(text),
   });
 };
+
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** As many of the largest unit that fits, rounded; and the bytes that that is. */
+const inUnits = (bytes: number, digits: number): { text: string; bytes: number } => {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  const rounded = Number(value.toFixed(digits));
+  return { text: `${rounded} ${units[unit]}`, bytes: rounded * 1024 ** unit };
+};
+
+/** `1.5 GiB` */
+export const formatBytes = (bytes: number, digits = 1): string => inUnits(bytes, digits).text;
+
+/** As errors tell a size, whatever it is: to the byte, for whoever types it again, and so that it can be read: `10737418240 bytes (10 GiB)`. */
+export const sizeText = (bytes: number): string => {
+  if (bytes < 1024) return `${bytes} bytes`;
+  const short = inUnits(bytes, 1);
+  return `${bytes} bytes (${short.bytes === bytes ? '' : 'about '}${short.text})`;
+};

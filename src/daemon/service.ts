@@ -156,6 +156,7 @@ export class Service {
       },
       beforeLock: (name, options) => this.#recorder.detachVolume(name, options),
       onLost: (name, error) => this.#recorder.loseVolume(name, error),
+      recordings: (name) => this.#recorder.recordings(name),
       onPause: (name, reason) => this.#recorder.pauseVolume(name, reason),
       // Of one that was lost and then locked, publishers are told that it is locked and not why it was lost.
       onState: ({ name, state }) => {

@@ -64,7 +64,8 @@ try {
   say({ ready: true, pid: process.pid });
 } catch (thrown) {
   const error = toReelError(thrown);
-  log.fatal({ err: error }, error.message);
+  // Whoever started it tells what this line says; of a defect the stack is wanted, too.
+  if (error.code === 'internal') log.fatal({ err: error }, 'cannot start');
   say({ ready: false, error: error.toJSON() });
   process.exitCode = error.row.exit;
 }

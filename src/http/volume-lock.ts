@@ -29,14 +29,21 @@ const act = Type.Object({
 
 /** The volume, and what a slam took. */
 const lockedSchema = Type.Object(
-  { ...volumeSchema.properties, acts: Type.Optional(Type.Array(act, { description: 'of a slam' })) },
+  {
+    ...volumeSchema.properties,
+    recordings: Type.Array(Type.String(), { description: 'streams whose recordings were ended: by a drain or a slam' }),
+    acts: Type.Optional(Type.Array(act, { description: 'of a slam' })),
+  },
   { $id: 'LockedVolume' },
 );
-export type LockedView = VolumeView & { readonly acts?: readonly Static<typeof act>[] };
+export type LockedView = VolumeView & {
+  readonly recordings: readonly string[];
+  readonly acts?: readonly Static<typeof act>[];
+};
 
 export interface VolumeLockPart {
   /** `deadlineMs`: how long consumers of leases get. */
-  lock(name: string, options: { readonly drain: boolean; readonly deadlineMs?: number }): Promise<VolumeView>;
+  lock(name: string, options: { readonly drain: boolean; readonly deadlineMs?: number }): Promise<LockedView>;
   /** `deadlineMs`: how long a process gets between SIGTERM and SIGKILL. */
   slam(name: string, options: { readonly deadlineMs: number }): Promise<LockedView>;
   holders(name: string): Promise<readonly HolderView[]>;

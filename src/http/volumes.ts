@@ -73,6 +73,7 @@ export const volumeSchema = Type.Object(
           from: Type.Integer(),
           to: Type.Integer(),
           allocated: nullable(Type.Integer({ description: 'of them, those that have storage, while the grow runs' })),
+          running: Type.Boolean({ description: 'false: it waits for the next open (for writing)' }),
         },
         { description: 'a grow that runs, or that the next open finishes; net bytes' },
       ),
@@ -152,7 +153,7 @@ const createQuery = Type.Object(
     open: Type.Boolean({ default: true, description: 'leave it open' }),
     ...createOptions,
     mode: Type.Optional(
-      Type.String({ pattern: modePattern, description: 'of the mounted root directory, octal: 0770' }),
+      Type.String({ pattern: modePattern, description: 'of the mounted root directory, octal: 0770, 2770; no setuid' }),
     ),
     performance: Type.Optional(
       Type.String({

@@ -94,12 +94,17 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return recovered;
   }
 
+  /** Streams that are being recorded into the volume now. */
+  recordings(volume: string): string[] {
+    return [...this.#places].filter(([, place]) => place.volume === volume).map(([stream]) => stream);
+  }
+
   /**
    * Lets go of a volume: with `drain` its recordings end first, with everything durable; without, `volume-busy` names them. Reads from it
    * end. Does nothing for a volume not in use.
    */
   async detachVolume(name: string, { drain }: { readonly drain: boolean }): Promise<void> {
-    const streams = [...this.#places].filter(([, place]) => place.volume === name).map(([stream]) => stream);
+    const streams = this.recordings(name);
     if (!drain && streams.length > 0)
       throw new ReelError('volume-busy', {
         expected: `no recording into the volume ${name}`,

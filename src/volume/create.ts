@@ -145,6 +145,7 @@ const makeIn = (context: VolumeContext, { request, paths, target, uuid }: Making
       const container = await containerAt(context, target.path);
       const { device } = await context.engines[request.engine].attach(container, key, {
         ...{ sectorSize: header.sectorSize, performance, discard },
+        ...(paths.isDevice ? {} : { finalPath: paths.container }),
       });
       if (device === null) throw new ReelError('internal', { expected: 'a device of a whole attachment', got: 'none' });
       undo.push('attached and mounted devices', () => tearDown(context, container, paths.mountPoint));

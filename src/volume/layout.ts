@@ -198,13 +198,17 @@ export class Layout {
   #resolve(file: string): void {
     const inside = this.datapath.some((root) => file.startsWith(`${root}/`));
     if (inside || !file.startsWith('/dev/')) this.#datapath.resolve(file);
-    else
+    else {
+      const plain = path.normalize(file) === file;
       throw new ReelError('device-refused', {
         expected: 'a block device that the service was given',
         got: file,
-        hint: `give it: add ${file} to REELVAULT_DEVICES of the service and start it again`,
+        hint: plain
+          ? `give it: add ${file} to REELVAULT_DEVICES of the service and start it again`
+          : 'name it as it stands in REELVAULT_DEVICES of the service: no other way to it is taken',
         details: { device: file },
       });
+    }
   }
 
   /** Checks each directory from the datapath's root down to `file`, or on the way to a block device. Throws `path-outside`, `not-found`, `config-invalid`. */

@@ -83,7 +83,7 @@ test('grow: by so much more without the passphrase, the same size again, and nev
   assert.match(again.stdout, /^main: open, (has this size already: 80 MiB|grown from 64 MiB to 80 MiB)/);
   const less = await service.run(['volume', 'grow', 'main', '--size', '79M', '--json']);
   assert.deepEqual([less.code, errorCode(less.stderr)], [2, 'invalid-argument']);
-  assert.match(less.stderr, /at least 83886080 bytes net.*got 82837504 bytes net/);
+  assert.match(less.stderr, /at least 83886080 bytes \(80 MiB\) net.*got 82837504 bytes \(79 MiB\) net/);
   assert.equal((await service.run(['volume', 'grow', 'nobody', '--size', '+1G'])).code, 4);
 });
 

@@ -25,7 +25,14 @@ test('a failure is told with its code, what was got, and the next step once', ()
 });
 
 test('list and show tell it so', () => {
-  const view = { name: 'main', state: 'failed', failure, header: null, conditions: [] } as unknown as VolumeView;
+  const view = {
+    name: 'main',
+    state: 'failed',
+    failure,
+    header: null,
+    growing: null,
+    conditions: [],
+  } as unknown as VolumeView;
   assert.equal(volumeNote(view), told);
   assert.ok(volumeFacts(view).includes(`failure: ${told}`));
 });

@@ -1,8 +1,10 @@
 /** Whoever is woken at night reads the help of a verb: each one says what it does, shows how, and speaks JSON. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import type { Command } from 'commander';
 import { makeProgram } from '../../src/cli/program.ts';
+import { variableList } from '../../src/config/variables.ts';
 
 interface Verb {
   readonly path: string;
@@ -52,6 +54,23 @@ for (const { path, command } of groups) {
     assert.ok(examples.includes(`${path} `), `no example of "${path}" in:\n${helpOf(command)}`);
   });
 }
+
+test('serve --help and the README name every variable with its default, and none that does not exist', async () => {
+  const command = verbs.find(({ path }) => path === 'reelvault serve')?.command;
+  assert.ok(command !== undefined);
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+  const help = helpOf(command);
+  const names = variableList().map(({ name }) => name);
+  for (const { name, default: value, description } of variableList()) {
+    assert.ok(description.length > 10, `${name} says nothing`);
+    assert.ok(help.includes(`  ${name}${value === '' ? '' : ` (default: ${value})`}\n      ${description}\n`), name);
+    const row = readme.split('\n').find((line) => line.startsWith(`| \`${name}\` |`));
+    assert.ok(row?.startsWith(`| \`${name}\` | ${value === '' ? '' : `\`${value}\` `}|`), `${name}: ${row}`);
+  }
+  for (const text of [help, readme]) {
+    for (const [word] of text.matchAll(/REELVAULT_[A-Z_]+/g)) assert.ok(names.includes(word), word);
+  }
+});
 
 test('status --help: what exit code 8 means, and how to ask for the service alone', () => {
   const status = verbs.find(({ path }) => path === 'reelvault status');

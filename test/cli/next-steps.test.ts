@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { afterLock } from '../../src/cli/next-steps.ts';
+import { lockedText } from '../../src/cli/volume-lock.ts';
 import { ReelError } from '../../src/errors.ts';
+import type { LockedView } from '../../src/http/volume-lock.ts';
 
 const busy = new ReelError('volume-busy', { expected: 'nobody', got: 'cat', details: { holders: [{ pid: 7 }] } });
 const hintOf = (error: unknown): string => (error as ReelError).parts.hint ?? '';
@@ -21,4 +23,11 @@ test('a lock that is refused: who is in the way, and the next level after this o
 test('another refusal is left as it is', () => {
   const other = new ReelError('not-found', { expected: 'a volume', got: 'none' });
   assert.equal(afterLock(other, 'main', 'lock'), other);
+});
+
+test('a lock that ended recordings names them', () => {
+  const act = { act: 'term', target: '/mount/main/x', pid: 7, command: 'cat', unit: null };
+  const locked = { name: 'main', state: 'locked', recordings: ['cam1', 'cam2'], acts: [act] } as unknown as LockedView;
+  const lines = ['main: locked', '  ended the recording of cam1', '  ended the recording of cam2'];
+  assert.deepEqual(lockedText(locked).split('\n'), [...lines, '  term 7 cat (/mount/main/x)']);
 });

@@ -5,7 +5,9 @@ import path from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { test } from 'node:test';
 import type { ReadStream } from 'node:tty';
-import { askSecret, readSecret } from '../../src/cli/secret.ts';
+import { currentKey, explainLineEnd } from '../../src/cli/current-key.ts';
+import { askSecret, lineEndOf, readSecret } from '../../src/cli/secret.ts';
+import { ReelError } from '../../src/errors.ts';
 
 test('standard input: without its last line end, and the pieces are zeroed', async () => {
   const pieces = [Buffer.from('corr'), Buffer.from('ect\nhorse\n')];
@@ -26,6 +28,31 @@ test('a file: byte for byte', async (t) => {
   await assert.rejects(readSecret(file), { code: 'invalid-argument' });
   await assert.rejects(readSecret(path.join(directory, 'none')), { code: 'invalid-argument' });
   await assert.rejects(readSecret('-', Readable.from([Buffer.from('\n')])), { code: 'invalid-argument' });
+});
+
+test('a wrong key that came with a newline: the hint says whether that was taken along, and nothing else of the key', async (t) => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'reelvault-cli-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const file = path.join(directory, 'key');
+  const wrong = new ReelError('wrong-key', { expected: 'a key', got: 'another', hint: 'try again' });
+  const hint = (): string => (explainLineEnd(wrong) as ReelError).parts.hint ?? '';
+  await writeFile(file, 'secretword');
+  await currentKey({ passphraseFile: file });
+  assert.equal(explainLineEnd(wrong), wrong, 'nothing to say of a key without one');
+  await writeFile(file, 'secretword\n');
+  const secret = await currentKey({ passphraseFile: file });
+  assert.equal(secret?.at(-1), 10);
+  secret?.fill(0);
+  assert.match(
+    hint(),
+    /^try again; .*key ends in a newline, which was taken as a part of the key; `--passphrase-file - < /,
+  );
+  assert.doesNotMatch(hint(), /secretword/);
+  const other = new ReelError('not-found', { expected: 'a volume', got: 'none' });
+  assert.equal(explainLineEnd(other), other);
+  const typed = await readSecret('-', Readable.from([Buffer.from('secretword\n')]));
+  assert.match(lineEndOf(typed) ?? '', /^standard input ended in a newline, which was left out/);
+  assert.equal(lineEndOf(await readSecret('-', Readable.from([Buffer.from('secretword')]))), undefined);
 });
 
 /** A terminal that types `keys`. */

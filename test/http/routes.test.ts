@@ -53,7 +53,8 @@ test('volumes: the three levels of lock; the old name of drain; two levels at on
   seen.calls.length = 0;
   const level = (query: string) => ask('POST', `/api/v1/volumes/main/lock?${query}`);
   for (const query of ['level=lock', 'level=drain&deadline=60', 'level=slam', 'level=slam&deadline=0', 'drain=true']) {
-    assert.equal((await level(query)).json().state, 'locked', query);
+    const { state, recordings } = (await level(query)).json();
+    assert.deepEqual([state, recordings], ['locked', query === 'level=lock' ? [] : ['cam1']], query);
   }
   assert.deepEqual(
     seen.calls.map(({ call, options }) => [call, options]),
@@ -145,6 +146,8 @@ test('volumes: sizes with units, and every choice of a new volume', async () => 
   for (const wrong of [
     'size=x',
     'size=1G&mode=9',
+    'size=1G&mode=4755',
+    'size=1G&mode=6770',
     'size=1G&performance=fast',
     'size=1G&filesystem=btrfs',
     'size=1G&more=1',

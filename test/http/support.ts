@@ -101,11 +101,11 @@ export const standIn = async (
   const closing: VolumeLockPart = {
     lock: async (name, options) => {
       note('lock', name, options);
-      return volume(name, { state: 'locked' });
+      return { ...volume(name, { state: 'locked' }), recordings: options.drain ? ['cam1'] : [] };
     },
     slam: async (name, options) => {
       note('slam', name, options);
-      return { ...volume(name, { state: 'locked' }), acts: [] };
+      return { ...volume(name, { state: 'locked' }), recordings: ['cam1'], acts: [] };
     },
     holders: async () => [],
     ...changes.closing,

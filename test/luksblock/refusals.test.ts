@@ -183,6 +183,8 @@ test('usage: unknown, missing and malformed arguments', async () => {
     assert.equal((JSON.parse(outcome.stderr) as { error: string }).error, 'usage');
   }
   await refused(2, 'usage', 'x', ['--key-slot', '1x']);
+  await refused(2, 'usage', 'x', ['--container-fd', '1x']);
+  await refused(20, 'io', 'x', ['--container-fd', '99']);
 });
 
 test('a container that is not there or no file, and a mount point that is no directory', async () => {

@@ -172,6 +172,8 @@ test('a drain in mid-recording: publishers are told, all they were acknowledged 
     const ends: string[] = [];
     own.recorder.on('end', (stream, failure) => ends.push(`${stream} ${failure?.code}`));
     const failure = once(own.recorder, 'end');
+    assert.deepEqual(own.recorder.recordings('other'), []);
+    assert.ok(own.recorder.recordings('main').length > 0);
     await assert.rejects(own.recorder.detachVolume('main', { drain: false }), is('volume-busy'));
     await Promise.all([
       own.recorder.detachVolume('main', { drain: true }),

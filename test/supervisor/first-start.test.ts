@@ -17,9 +17,12 @@ test('a first start that fails for its datapath, and the next one, which tells a
     REELVAULT_RUNTIME: path.join(root, 'run'),
     REELVAULT_LISTEN: '127.0.0.1:0',
   });
-  const supervisor = () => new Supervisor({ settings, log: new PassThrough().resume(), onEvent: () => {} });
+  const log = new PassThrough();
+  const supervisor = () => new Supervisor({ settings, log, onEvent: () => {} });
   try {
     await assert.rejects(supervisor().start(), { code: 'config-invalid' });
+    assert.equal(log.read(), null, 'what the error says is not logged as well');
+    log.resume();
     await mkdir(datapath);
     const second = supervisor();
     const { user, password } = await second.start();

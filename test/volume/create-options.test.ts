@@ -51,6 +51,11 @@ await describeEngines('create options', (engine) => {
         label: `reels-${name}`,
       });
       assert.equal(result.filesystem, more.filesystem ?? 'ext4');
+      if (engine === 'userspace') {
+        // `ps` and `volume holders` show the block plane with a path that exists, and not with the one it was made under
+        const line = await readFile(`/proc/${result.blockPid}/cmdline`, 'utf8');
+        assert.equal(line.split('\0')[line.split('\0').indexOf('--container') + 1], place.container(name));
+      }
       const root = await stat(`/proc/self/fd/${fd}/.`);
       assert.deepEqual([root.uid, root.gid, root.mode & 0o7777], [33, 44, 0o2750]);
       assert.equal((await stat(`/proc/self/fd/${fd}/dvr`)).mode & 0o777, 0o750);

@@ -180,7 +180,7 @@ await describeEngines('growing', (engine) => {
       assert.equal(error.code, 'invalid-argument');
       assert.match(
         error.message,
-        /at least 184549376 bytes net.*got 117440512 bytes net.*never shrinks.*copy the recordings/,
+        /at least 184549376 bytes \(176 MiB\) net.*got 117440512 bytes \(112 MiB\) net.*never shrinks.*copy the recordings/,
       );
       return true;
     });

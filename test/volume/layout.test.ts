@@ -51,3 +51,15 @@ test('a runtime directory that others could swap', async () => {
   await chmod(above, 0o1777);
   await (await open([safe], path.join(above, 'run'))).close();
 });
+
+test('a device that was not given: the hint is never to allow a path with dots in it', async () => {
+  const layout = await open();
+  assert.throws(() => layout.paths('v', '/dev/mem'), {
+    code: 'device-refused',
+    message: /add \/dev\/mem to REELVAULT/,
+  });
+  assert.throws(() => layout.paths('v', '/dev/../etc/passwd'), {
+    code: 'device-refused',
+    message: /name it as it stands in REELVAULT_DEVICES/,
+  });
+});

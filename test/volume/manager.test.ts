@@ -162,6 +162,7 @@ await describeEngines('volume manager', (engine) => {
     const states: string[] = [];
     const manager = await start({
       onState: ({ state }) => void states.push(state),
+      recordings: (name) => (name === 'v' ? ['cam1'] : []),
       beforeLock: async (_, { drain }) => {
         asked.push(drain);
         if (!drain)
@@ -184,7 +185,12 @@ await describeEngines('volume manager', (engine) => {
     assert.deepEqual([asked, states], [[false], []]);
     stander.kill('SIGKILL');
     await once(stander, 'exit');
-    assert.equal((await manager.lock('v', { drain: true })).state, 'locked');
+    const drained = await manager.lock('v', { drain: true });
+    assert.deepEqual([drained.state, drained.recordings], ['locked', ['cam1']]);
+    assert.deepEqual((await manager.lock('v', { drain: true })).recordings, [], 'a locked one had none to end');
+    await manager.open('v');
+    const slammed = await manager.slam('v', { deadlineMs: 200 });
+    assert.deepEqual([slammed.state, slammed.recordings], ['locked', ['cam1']]);
     await manager.close();
   });
 

@@ -14,7 +14,8 @@ test('a container is larger than what is asked for by its header, in whole secto
 test('too small and too large are told in the size that was asked for', () => {
   const least = {
     code: 'invalid-argument',
-    message: 'Expected a net size of 33554432 to 2251799796908032 bytes, got 1048576 bytes',
+    message:
+      'Expected a net size from 33554432 bytes (32 MiB) to 2251799796908032 bytes (about 2048 TiB), got 1048576 bytes (1 MiB)',
   };
   assert.throws(() => containerBytes(MiB, 'luks2'), least);
   assert.equal(containerBytes(32 * MiB, 'luks2'), 48 * MiB);

@@ -36,10 +36,10 @@ export const createOptions = {
   filesystem: Type.Optional(Type.Enum(['ext4', 'xfs'])),
   /** Of filesystem and LUKS2 header. */
   label: Type.Optional(Type.String({ pattern: labelPattern })),
-  /** Of the mounted root directory; default root, root, 0755. */
+  /** Of the mounted root directory; default root, root, 0755. A mode may have setgid and sticky; setuid means nothing on a directory. */
   owner: Type.Optional(account),
   group: Type.Optional(account),
-  mode: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o7777 })),
+  mode: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o3777 })),
   cipher: Type.Optional(Type.Enum([...ciphers])),
   keyBits: Type.Optional(Type.Union([Type.Literal(256), Type.Literal(512)])),
   sectorSize: Type.Optional(

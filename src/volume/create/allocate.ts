@@ -1,5 +1,6 @@
 import { open, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { sizeText } from '../../config/size.ts';
 import { ReelError, toReelError } from '../../errors.ts';
 import { run } from '../../exec/run.ts';
 import { syncDirectory } from '../directories.ts';
@@ -46,8 +47,8 @@ const available = async (directory: string): Promise<number> => {
 
 const noSpace = (directory: string, needed: number, free: number, cause?: unknown): ReelError =>
   new ReelError('no-space', {
-    expected: `${needed + besidesContainer} free bytes in ${directory} (the container and a copy of its header)`,
-    got: `${free}`,
+    expected: `${sizeText(needed + besidesContainer)} free in ${directory}, for the container and a copy of its header`,
+    got: sizeText(free),
     hint: 'make space, or create a smaller volume',
     cause,
   });

@@ -1,4 +1,5 @@
 /** What can be chosen for a new volume, and which engine can do it. Kept apart from the procedure, which takes them as given. */
+import { sizeText } from '../../config/size.ts';
 import { ReelError } from '../../errors.ts';
 import { largestVolume, sizeUnit, smallestVolume } from '../../helper/protocol/volume.ts';
 import type { Requests } from '../../helper/protocol.ts';
@@ -20,7 +21,7 @@ export const containerBytes = (netSize: number, type: keyof typeof headerBytes):
   const size = Math.ceil(netSize / sizeUnit) * sizeUnit + headerBytes[type];
   if (size >= smallestVolume && size <= largestVolume) return size;
   const [least, most] = [smallestVolume - headerBytes[type], largestVolume - headerBytes[type]];
-  throw refuse(`a net size of ${least} to ${most} bytes`, `${netSize} bytes`);
+  throw refuse(`a net size from ${sizeText(least)} to ${sizeText(most)}`, sizeText(netSize));
 };
 
 const wholeDevice = 'a volume takes all of its device: make a partition or a logical volume of the size that is wanted';
@@ -57,8 +58,8 @@ export const checkOptions = (request: Create): void => {
   }
   if (filesystem === 'xfs' && size !== undefined && size - headerBytes[type] < smallestXfs) {
     throw refuse(
-      `at least ${smallestXfs} bytes for xfs`,
-      `${size - headerBytes[type]}`,
+      `at least ${sizeText(smallestXfs)} for xfs`,
+      sizeText(size - headerBytes[type]),
       'use ext4, or a larger volume',
     );
   }

@@ -2,6 +2,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open, rename } from 'node:fs/promises';
 import path from 'node:path';
+import { sizeText } from '../../config/size.ts';
 import { ReelError } from '../../errors.ts';
 import { smallestVolume } from '../../helper/protocol/volume.ts';
 import type { Requests } from '../../helper/protocol.ts';
@@ -76,8 +77,8 @@ export const deviceTarget = async (
   const { node, size } = device;
   if (size < smallestVolume) {
     throw new ReelError('invalid-argument', {
-      expected: `a device of ${smallestVolume} bytes or more`,
-      got: `${size}`,
+      expected: `a device of ${sizeText(smallestVolume)} or more`,
+      got: sizeText(size),
     });
   }
   const exclusive = await openExclusively(device);

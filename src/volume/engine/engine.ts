@@ -43,6 +43,8 @@ export interface AttachOptions {
   readonly sectorSize: number;
   /** Nothing below the filesystem takes a write: not the device, not the container. */
   readonly readOnly?: boolean;
+  /** Userspace engine only: the path that the container gets later, when it is made; what serves it is shown with that in lists of processes. */
+  readonly finalPath?: string;
   /** Kernel engine only. */
   readonly performance?: readonly PerformanceFlag[];
   /** Kernel engine only: discards reach the container, which then shows which blocks are free. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, readdir, readFile, rmdir, stat } from 'node:fs/promises';
+import { access, mkdir, open, readdir, readFile, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReelError, toReelError } from '../../errors.ts';
@@ -157,15 +157,19 @@ export class UserspaceEngine implements Engine {
     container: ContainerFile,
     directory: string,
     key: Buffer,
-    { readOnly = false }: AttachOptions,
+    { readOnly = false, finalPath: shown = container.path }: AttachOptions,
   ): Promise<void> {
     const access = readOnly ? ['--read-only'] : [];
-    const args = ['--container', container.path, '--mount', directory, '--key-fd', '3', ...access];
+    const handle = shown === container.path ? undefined : await open(container.path, readOnly ? 'r' : 'r+');
+    const place = handle === undefined ? [] : ['--container-fd', '4'];
+    const args = ['--container', shown, ...place, '--mount', directory, '--key-fd', '3', ...access];
     try {
-      const options = { timeoutMs: attachTimeoutMs, extra: [key] };
+      const options = { timeoutMs: attachTimeoutMs, extra: [key, ...(handle === undefined ? [] : [handle.fd])] };
       await this.#luks.exclusive(() => spawnDetached(this.#program, args, options));
     } catch (error) {
       throw blockPlaneRefusal(error, container.path);
+    } finally {
+      await handle?.close();
     }
   }
 

@@ -1,5 +1,6 @@
 import { open, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { sizeText } from '../../config/size.ts';
 import { ReelError, toReelError } from '../../errors.ts';
 import { run } from '../../exec/run.ts';
 
@@ -20,8 +21,8 @@ const available = async (directory: string): Promise<number> => {
 
 const noSpace = (directory: string, needed: number, free: number, cause?: unknown): ReelError =>
   new ReelError('no-space', {
-    expected: `${needed} free bytes in ${directory} for the larger container`,
-    got: `${free}`,
+    expected: `${sizeText(needed)} free in ${directory} for the larger container`,
+    got: sizeText(free),
     hint: 'make space, or grow the volume by less',
     cause,
   });

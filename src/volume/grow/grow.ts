@@ -1,3 +1,4 @@
+import { sizeText } from '../../config/size.ts';
 import { ReelError } from '../../errors.ts';
 import type { GrowReport } from '../../helper/protocol/grow.ts';
 import type { Requests } from '../../helper/protocol.ts';
@@ -72,7 +73,7 @@ const refuseSizeOf = ({ name, size }: Requests['grow'], { isDevice }: VolumePath
   if (isDevice === (size === undefined)) return;
   throw new ReelError('invalid-argument', {
     expected: isDevice ? `no size for ${name}, which has all of its block device` : `a new size for ${name}`,
-    got: isDevice ? `${size} bytes` : 'none',
+    got: size === undefined ? 'none' : sizeText(size),
     hint: isDevice ? 'make the device larger, then grow the volume without a size' : 'say one, such as 20G or +5G',
   });
 };
@@ -97,7 +98,11 @@ const growOnDevice = async (
   const from = journal?.from ?? (await deviceBytes(open.mount.device)) + header.dataOffset;
   if (to < from) {
     const hint = 'a volume never shrinks: give the device its size back before anything is written there';
-    throw new ReelError('container-short', { expected: `${from} bytes on ${container.path}`, got: `${to}`, hint });
+    throw new ReelError('container-short', {
+      expected: `${sizeText(from)} on ${container.path}`,
+      got: sizeText(to),
+      hint,
+    });
   }
   reached(context, 'grow-checked');
   await writeJournal(growing, { uuid: container.uuid, from, to });
@@ -163,7 +168,7 @@ const refuseHeader = (header: LuksDump): void => {
   if (header.dataSize === 'dynamic') return;
   throw new ReelError('luks-unsupported', {
     expected: 'a payload that reaches to the end of the container',
-    got: `one that the header fixes at ${header.dataSize} bytes`,
+    got: `one that the header fixes at ${sizeText(header.dataSize)}`,
     hint: 'make a new volume of the wanted size and copy the recordings',
   });
 };
@@ -176,7 +181,7 @@ interface Sizes {
 }
 
 const refuseSmaller = (to: number, { size, journalled, header }: Sizes): void => {
-  const net = (bytes: number): string => `${bytes - header} bytes net`;
+  const net = (bytes: number): string => `${sizeText(bytes - header)} net`;
   const invalid = (expected: string, hint: string): ReelError =>
     new ReelError('invalid-argument', { expected, got: net(to), hint });
   if (to < size) {
@@ -200,7 +205,7 @@ const growOpen = async (context: VolumeContext, subject: Subject, to: number): P
   await context.engines[attachment.engine].grow(container, (layer) => reached(context, `grow-${layer}`));
   const expected = to - header.dataOffset;
   const device = await deviceBytes(mount.device);
-  if (device !== expected) throw wrongSize(`${mount.source} to have ${expected} bytes`, device);
+  if (device !== expected) throw wrongSize(`${mount.source} to have ${sizeText(expected)}`, device);
   reached(context, 'grow-device');
   // 6 filesystem
   const mounted: Mounted = { type: mount.type, device: mount.source, point: mount.point };
@@ -210,7 +215,7 @@ const growOpen = async (context: VolumeContext, subject: Subject, to: number): P
   // 7 all sizes
   const { size, full } = await measureFilesystem(mounted, device);
   if (!full && refused !== undefined) return atOpen(refused);
-  if (!full) throw wrongSize(`a filesystem as large as its device of ${device} bytes`, size);
+  if (!full) throw wrongSize(`a filesystem as large as its device of ${sizeText(device)}`, size);
   reached(context, 'grow-verified');
   return { filesystem: 'grown', filesystemSize: size, reason: null };
 };
@@ -218,6 +223,6 @@ const growOpen = async (context: VolumeContext, subject: Subject, to: number): P
 const wrongSize = (expected: string, got: number): ReelError =>
   new ReelError('io-error', {
     expected,
-    got: `${got}`,
+    got: sizeText(got),
     hint: 'nothing is lost; lock the volume and open it again, then grow it to the same size',
   });

@@ -1,6 +1,7 @@
 import { readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { replacePrivateFile } from '../../config/private-file.ts';
+import { sizeText } from '../../config/size.ts';
 import { ReelError } from '../../errors.ts';
 import { layoutOf } from '../../luks/header/header-areas.ts';
 import { reached, type VolumeContext } from '../context.ts';
@@ -134,7 +135,10 @@ export const restoreHeader = async (context: VolumeContext, request: RestoreRequ
   const chosen = await chooseBackup(context, found.uuid, request.backup ?? plan?.backup);
   const bytes = chosen.backup.bytes;
   if (found.header.size < bytes) {
-    throw new ReelError('container-short', { expected: `${bytes} bytes or more`, got: `${found.header.size}` });
+    throw new ReelError('container-short', {
+      expected: `a container of ${sizeText(bytes)} or more`,
+      got: sizeText(found.header.size),
+    });
   }
   await context.luks.dump(chosen.file);
   const change = keyChange(found, chosen) ?? { broughtBack: [], takenAway: [] };

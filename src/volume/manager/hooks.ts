@@ -43,6 +43,8 @@ export interface VolumeHooks {
   onLost?(name: string, error: ReelError): Promise<void>;
   /** Recording into the open volume must wait, for this reason; reading from it goes on. `undefined`: it may go on. */
   onPause?(name: string, reason: ReelError | undefined): Promise<void>;
+  /** Streams that are being recorded into the volume now. */
+  recordings?(name: string): readonly string[];
   onState?(view: VolumeView): void;
   onEvent?(event: VolumeEvent): void;
 }

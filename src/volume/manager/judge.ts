@@ -1,4 +1,5 @@
 /** What the facts about an open volume mean. */
+import { sizeText } from '../../config/size.ts';
 import { ReelError } from '../../errors.ts';
 import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import type { VolumeFacts } from '../watch/facts.ts';
@@ -43,7 +44,7 @@ const deviceProblem = (
 
 const cutOff = (container: string, size: number, now: number): ReelError => {
   const hint = 'what was cut off is lost: lock the volume, restore the file from a backup';
-  return changed(`${size} bytes in ${container}`, `${now}`, hint, true);
+  return changed(`${sizeText(size)} in ${container}`, sizeText(now), hint, true);
 };
 
 /** What is known of the container of an open volume. */

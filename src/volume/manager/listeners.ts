@@ -44,6 +44,10 @@ export class Listeners {
     return refusals;
   }
 
+  recordings(name: string): string[] {
+    return this.#hooks.flatMap((hooks) => hooks.recordings?.(name) ?? []);
+  }
+
   /** The answer is why a part cannot use the volume; undefined where all of them can. */
   opened(volume: ManagedVolume): Promise<ReelError | undefined> {
     const opened = openedOf(volume);

@@ -4,7 +4,7 @@ import { ReelError, toReelError } from '../../errors.ts';
 import { describeHolder, type Holder } from '../holders.ts';
 import type { LockOptions } from './hooks.ts';
 import type { Listeners } from './listeners.ts';
-import type { VolumeView } from './managed-volume.ts';
+import type { LockedVolume } from './managed-volume.ts';
 import { failureOf } from './next-step.ts';
 import type { Turn } from './turn.ts';
 
@@ -18,10 +18,10 @@ export interface Lock {
 }
 
 /** Throws `volume-busy` with all that is in the way in its details; then the volume is open as before, and so is what used it. */
-export const lockVolume = async (lock: Lock): Promise<VolumeView> => {
+export const lockVolume = async (lock: Lock): Promise<LockedVolume> => {
   const { volume, helper } = lock.turn;
   const { name, container } = volume.record;
-  if (volume.state === 'open') await letGo(lock);
+  const recordings = volume.state === 'open' ? await letGo(lock) : [];
   volume.become('locking');
   await volume.release();
   try {
@@ -36,10 +36,11 @@ export const lockVolume = async (lock: Lock): Promise<VolumeView> => {
     else volume.become('failed', { failure: failureOf(error) });
     throw error;
   }
-  return volume.view();
+  return { ...volume.view(), recordings };
 };
 
-const letGo = async ({ turn, listeners, options, keep }: Lock): Promise<void> => {
+/** The answer is the streams whose recordings were ended. */
+const letGo = async ({ turn, listeners, options, keep }: Lock): Promise<string[]> => {
   const { volume, helper } = turn;
   const { name } = volume.record;
   const { result } = await helper.call({ verb: 'holders', name, inTheWay: true });
@@ -47,9 +48,10 @@ const letGo = async ({ turn, listeners, options, keep }: Lock): Promise<void> =>
   // Nothing is ended for a lock that somebody else prevents.
   if (options.drain && others.length > 0) throw busy(name, [heldBy(name, others)]);
   if (options.drain) volume.become('draining');
+  const recordings = listeners.recordings(name);
   const refusals = await listeners.beforeLock(name, options);
   if (others.length > 0) refusals.push(heldBy(name, others));
-  if (refusals.length === 0) return;
+  if (refusals.length === 0) return recordings;
   volume.become('open');
   await keep();
   throw busy(name, refusals);

@@ -10,6 +10,15 @@ import type { Room } from '../watch/room-looks.ts';
 import type { Condition } from './conditions.ts';
 import type { VolumeRecord } from './registry.ts';
 
+/** Net bytes before and after a grow, and while it runs those for which there is storage. */
+export interface Growing {
+  readonly from: number;
+  readonly to: number;
+  readonly allocated: number | null;
+  /** Whether somebody is at it; otherwise it waits. */
+  readonly running: boolean;
+}
+
 /** A volume as REST, CLI and console show it. */
 export interface VolumeView extends Omit<VolumeRecord, 'filesystem' | 'blockDevice' | 'newUuid'> {
   readonly state: VolumeState;
@@ -23,8 +32,8 @@ export interface VolumeView extends Omit<VolumeRecord, 'filesystem' | 'blockDevi
   readonly readOnly: boolean | null;
   readonly blockPid: number | null;
   readonly keyFile: string | null;
-  /** Net bytes before and after a grow that runs or is not finished, and while it runs those for which there is storage. */
-  readonly growing: { readonly from: number; readonly to: number; readonly allocated: number | null } | null;
+  /** A grow that runs, or one that the next open finishes. */
+  readonly growing: Growing | null;
   /** What is wrong with the LUKS header of a volume that may work all the same. */
   readonly header: HeaderNote | null;
   /** Bytes of the decrypted device: what the volume is advertised with. */
@@ -42,6 +51,12 @@ export interface VolumeView extends Omit<VolumeRecord, 'filesystem' | 'blockDevi
   readonly conditions: Condition[];
 }
 
+/** A volume after a lock that ended what was going on in it. */
+export interface LockedVolume extends VolumeView {
+  /** Streams whose recordings were ended. */
+  readonly recordings: readonly string[];
+}
+
 /** One volume in the daemon: its record, its state, and the way into it while it is open. */
 export class ManagedVolume {
   record: VolumeRecord;
@@ -53,7 +68,7 @@ export class ManagedVolume {
   /** Grows with everything that is done to the volume: who looked at it before compares. */
   changes = 0;
   /** Of a grow that runs now, in bytes of the container. */
-  progress: VolumeView['growing'] = null;
+  progress: Omit<Growing, 'running'> | null = null;
   /** What the helper does to it now, as far as it was asked. */
   running: Progress | null = null;
   #state: VolumeState = 'absent';
@@ -122,11 +137,16 @@ export class ManagedVolume {
     return headerBytes[this.record.type];
   }
 
-  #net(growing: VolumeView['growing']): VolumeView['growing'] {
+  #growing(): Growing | null {
+    const waiting = this.#report?.growing ?? null;
+    const growing = this.progress ?? (waiting === null ? null : { ...waiting, allocated: null });
     if (growing === null) return null;
     const { from, to, allocated } = growing;
     const held = allocated === null ? null : Math.max(0, allocated - this.headerBytes);
-    return { from: from - this.headerBytes, to: to - this.headerBytes, allocated: held };
+    return {
+      ...{ from: from - this.headerBytes, to: to - this.headerBytes },
+      ...{ allocated: held, running: this.progress !== null },
+    };
   }
 
   /** Closes the way in: it pins the mount, so this comes before every lock. */
@@ -139,14 +159,13 @@ export class ManagedVolume {
   view(): VolumeView {
     const open = this.#state === 'open' || this.#state === 'draining' ? this.#report : undefined;
     const room = this.room ?? open;
-    const growing = this.#report?.growing ?? null;
     const { newUuid: _, ...record } = this.record;
     return {
       ...record,
       blockDevice: record.blockDevice ?? null,
       // What lies there counts: the record follows a moment later.
       size: this.#report?.size ?? this.record.size,
-      growing: this.#net(this.progress ?? (growing === null ? null : { ...growing, allocated: null })),
+      growing: this.#growing(),
       state: this.#state,
       mountPoint: this.#report?.mountPoint ?? null,
       device: open?.device ?? null,

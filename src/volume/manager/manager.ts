@@ -14,7 +14,7 @@ import { tellProgress } from './follow-progress.ts';
 import type { LockOptions, OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
 import { Listeners, openedOf } from './listeners.ts';
 import { lockVolume } from './lock.ts';
-import { ManagedVolume, type VolumeView } from './managed-volume.ts';
+import { type LockedVolume, ManagedVolume, type VolumeView } from './managed-volume.ts';
 import { type CreateParams, chooseEngine, createRequest, freeContainer, recordOf, refuseTaken } from './new-volume.ts';
 import { failureOf } from './next-step.ts';
 import { reconcileVolume } from './reconcile.ts';
@@ -121,7 +121,7 @@ export class VolumeManager {
   }
 
   /** Idempotent. Throws `volume-busy` with all of `details.streams`, `.leases` and `.holders` that is in the way; then the volume stays open. */
-  lock(name: string, options: Partial<LockOptions> = {}): Promise<VolumeView> {
+  lock(name: string, options: Partial<LockOptions> = {}): Promise<LockedVolume> {
     const { log } = this.#params;
     return this.exclusive(name, (turn) =>
       lockVolume({
@@ -135,7 +135,7 @@ export class VolumeManager {
   /** Locks a volume by force; see `slam.ts`. `deadlineMs` lies between SIGTERM and SIGKILL. Idempotent. */
   slam(name: string, { deadlineMs }: { readonly deadlineMs: number }): Promise<SlammedView> {
     const { log } = this.#params;
-    return this.exclusive(name, (turn) => slamVolume({ turn, hooks: this.#listeners.all, deadlineMs, log }));
+    return this.exclusive(name, (turn) => slamVolume({ turn, listeners: this.#listeners, deadlineMs, log }));
   }
 
   /** Runs `work` while nobody else changes the volume. Throws `not-found`. */

@@ -1,3 +1,4 @@
+import { sizeText } from '../../config/size.ts';
 import { type ErrorCode, ReelError } from '../../errors.ts';
 import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import type { Failure } from '../states.ts';
@@ -48,8 +49,8 @@ export const problemOf = (record: VolumeRecord, report: VolumeReport): ReelError
   }
   if (report.size !== null && report.state !== 'open' && record.uuid !== null && report.size < record.size) {
     return new ReelError('container-short', {
-      expected: `${record.size} bytes in ${record.container}`,
-      got: `${report.size}`,
+      expected: `${sizeText(record.size)} in ${record.container}`,
+      got: sizeText(report.size),
     });
   }
   if (report.readOnly !== null) {

@@ -2,19 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ReelError, toReelError } from '../../errors.ts';
 import type { SlamAct } from '../../helper/protocol/slam.ts';
-import type { VolumeHooks } from './hooks.ts';
-import type { VolumeView } from './managed-volume.ts';
+import type { Listeners } from './listeners.ts';
+import type { LockedVolume } from './managed-volume.ts';
 import { failureOf } from './next-step.ts';
 import type { Turn } from './turn.ts';
 
 /** A volume that was locked by force, and what that took. */
-export interface SlammedView extends VolumeView {
+export interface SlammedView extends LockedVolume {
   readonly acts: readonly SlamAct[];
 }
 
 export interface Slam {
   readonly turn: Turn;
-  readonly hooks: readonly VolumeHooks[];
+  readonly listeners: Listeners;
   readonly deadlineMs: number;
   readonly log: Logger;
 }
@@ -23,13 +23,14 @@ export interface Slam {
  * Locks a volume whatever uses it. Our own recordings get the same time to end as other people's processes; what hangs is let go of and not
  * waited for. Throws what the helper throws, with the acts in `details.acts`; then the volume is what is found of it.
  */
-export const slamVolume = async ({ turn, hooks, deadlineMs, log }: Slam): Promise<SlammedView> => {
+export const slamVolume = async ({ turn, listeners, deadlineMs, log }: Slam): Promise<SlammedView> => {
   const { volume, helper } = turn;
   const { name, container } = volume.record;
-  turn.tell({ type: 'volume.slam', volume: name, deadlineMs });
+  const recordings = volume.state === 'open' ? listeners.recordings(name) : [];
+  turn.tell({ type: 'volume.slam', volume: name, deadlineMs, recordings });
   if (volume.state === 'open') {
     volume.become('draining');
-    await letGo({ turn, hooks, deadlineMs, log });
+    await letGo({ turn, listeners, deadlineMs, log });
   }
   volume.become('locking');
   await volume.release();
@@ -38,7 +39,7 @@ export const slamVolume = async ({ turn, hooks, deadlineMs, log }: Slam): Promis
     tellActs(turn, result.acts);
     volume.become('locked', { report: result });
     if (result.flushError !== null) log.error({ volume: name, flushError: result.flushError }, 'the last flush failed');
-    return { ...volume.view(), acts: result.acts };
+    return { ...volume.view(), recordings, acts: result.acts };
   } catch (thrown) {
     const error = toReelError(thrown);
     tellActs(turn, Array.isArray(error.details.acts) ? (error.details.acts as SlamAct[]) : []);
@@ -55,7 +56,7 @@ const tellActs = (turn: Turn, acts: readonly SlamAct[]): void => {
 };
 
 /** First as for a drain; who has not let go by then is told that the volume is lost. */
-const letGo = async ({ turn, hooks, deadlineMs, log }: Slam): Promise<void> => {
+const letGo = async ({ turn, listeners, deadlineMs, log }: Slam): Promise<void> => {
   const { name } = turn.volume.record;
   const options = { drain: true, slam: true, deadlineMs };
   const complain = (error: unknown): void => {
@@ -64,7 +65,7 @@ const letGo = async ({ turn, hooks, deadlineMs, log }: Slam): Promise<void> => {
       'a part could not let go of a volume that is slammed, ignoring',
     );
   };
-  const drained = Promise.all(hooks.map(async (each) => each.beforeLock?.(name, options))).then(
+  const drained = Promise.all(listeners.all.map(async (each) => each.beforeLock?.(name, options))).then(
     () => true,
     (error: unknown) => {
       complain(error);
@@ -74,5 +75,5 @@ const letGo = async ({ turn, hooks, deadlineMs, log }: Slam): Promise<void> => {
   if (await Promise.race([drained, sleep(deadlineMs, false, { ref: false })])) return;
   const lost = new ReelError('io-error', { expected: `${name} to be let go of in time`, got: 'a slam of the volume' });
   // Not waited for: what hangs in the kernel comes back only when the helper has cut the block plane off.
-  for (const each of hooks) each.onLost?.(name, lost).catch(complain);
+  for (const each of listeners.all) each.onLost?.(name, lost).catch(complain);
 };

@@ -179,7 +179,7 @@ await describeEngines('a block device as container', (engine) => {
     const readOnly = await disks.add(size, '--read-only');
     await refused(create(readOnly.name), 'device-refused', /read-only/);
     const small = await disks.add(8 * 1024 * 1024);
-    await refused(create(small.name), 'invalid-argument', /bytes or more/);
+    await refused(create(small.name), 'invalid-argument', /\(48 MiB\) or more/);
   });
 
   test('not a device with data on it, unless exactly what lies there is named', async () => {
