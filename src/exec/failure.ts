@@ -30,12 +30,12 @@ const detailsOf = (ending: Ending): Record<string, unknown> => ({
   stderr: quoted(ending.stderr),
 });
 
-/** The C library's words for errno (strerror, in the C locale that every child has), and cryptsetup's for what it keeps no errno of. */
+/** The C library's words for errno (strerror, in the C locale that every child has), cryptsetup's for what it keeps no errno of, and the numbers of xfsprogs. */
 const storageWords = [
-  ['no-space', /No space left on device|Disk quota exceeded/],
+  ['no-space', /No space left on device|Disk quota exceeded|\berr=28\b/],
   [
     'io-error',
-    /Input\/output error|can't (?:read|write) superblock|\bI\/O error|\bIO error|Structure needs cleaning|Read-only file system/,
+    /Input\/output error|can't (?:read|write) superblock|\bI\/O error|\bIO error|\berr=5\b|Structure needs cleaning|Read-only file system/,
   ],
 ] as const;
 

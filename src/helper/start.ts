@@ -13,6 +13,7 @@ import type { Unattended } from '../volume/unlock/way.ts';
 import { BlockPlanes } from '../volume/watch/block-planes.ts';
 import { HostLooks } from '../volume/watch/host-facts.ts';
 import { RoomLooks } from '../volume/watch/room-looks.ts';
+import { WriteStops } from '../volume/watch/write-stops.ts';
 import { HelperServer } from './server.ts';
 
 export interface HelperParams {
@@ -65,7 +66,7 @@ export const startHelper = async ({
     service,
     unattended,
     progress: new ProgressBoard(),
-    watch: { planes, hosts: new HostLooks(), rooms: new RoomLooks() },
+    watch: { planes, hosts: new HostLooks(), rooms: new RoomLooks(), stops: new WriteStops() },
     ...seams,
   };
   const timeout = frameTimeoutMs === undefined ? {} : { frameTimeoutMs };

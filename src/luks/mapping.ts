@@ -45,7 +45,7 @@ export const openMapping = async (cryptsetup: Cryptsetup, options: OpenOptions):
   const name = checkName(options.name);
   checkKey(key);
   await needDeviceMapper();
-  if ((await mappingStatus(cryptsetup, name)) !== null) {
+  if ((await statusText(cryptsetup, name)) !== null) {
     throw new ReelError('already-exists', { expected: `no mapping ${name}`, got: 'one', hint: 'adopt or close it' });
   }
   const flags = [
@@ -58,10 +58,10 @@ export const openMapping = async (cryptsetup: Cryptsetup, options: OpenOptions):
   await cryptsetup.withKey(args, key, { file: device, slot });
 };
 
-/** Removes the mapping; true when there was one. Throws `volume-busy` while something holds it. */
+/** Removes the mapping, whatever is in it; true when there was one. Throws `volume-busy` while something holds it. */
 export const closeMapping = async (cryptsetup: Cryptsetup, name: string): Promise<boolean> => {
   if (!(await deviceMapperUsable())) return false;
-  if ((await mappingStatus(cryptsetup, name)) === null) return false;
+  if ((await statusText(cryptsetup, name)) === null) return false;
   await cryptsetup.call(['close', checkName(name)], { file: `/dev/mapper/${name}` });
   return true;
 };
@@ -69,9 +69,14 @@ export const closeMapping = async (cryptsetup: Cryptsetup, name: string): Promis
 /** Null when nothing of that name is mapped. */
 export const mappingStatus = async (cryptsetup: Cryptsetup, name: string): Promise<MappingStatus | null> => {
   await needDeviceMapper();
+  const text = await statusText(cryptsetup, name);
+  return text === null ? null : parseStatus(text);
+};
+
+const statusText = async (cryptsetup: Cryptsetup, name: string): Promise<string | null> => {
   const subject = { file: `/dev/mapper/${checkName(name)}` };
   const { exitCode, stdout } = await cryptsetup.call(['status', name], subject, [0, 4]);
-  return exitCode === 4 ? null : parseStatus(stdout.toString('utf8'));
+  return exitCode === 4 ? null : stdout.toString('utf8');
 };
 
 /** Grows the mapping to its device, after the loop device was told the new size. */

@@ -13,7 +13,7 @@ import { noteOf } from './headers/prove-header.ts';
 import { proveIdentity } from './identity.ts';
 import type { VolumePaths } from './layout.ts';
 import { readLuksHeader } from './luks-header.ts';
-import { type Mount, mountAt, readMounts, readOnlyReason } from './mountinfo.ts';
+import { type Mount, mountAt, readMounts } from './mountinfo.ts';
 import { placeOf } from './place.ts';
 import { roomOf } from './watch/room-looks.ts';
 
@@ -189,7 +189,7 @@ export const lookAt = async (context: VolumeContext, name: string, options: Look
     ...(mount === undefined || problem !== undefined ? {} : { ...(await roomOf(mount.point)), filesystem: mount.type }),
     state: problem === undefined ? 'open' : 'stale',
     // what was attached read-only is meant to be so
-    readOnly: mount === undefined || access === 'readOnly' ? null : (readOnlyReason(mount) ?? null),
+    readOnly: mount === undefined || access === 'readOnly' ? null : (context.watch.stops.reason(mount) ?? null),
     problem: problem?.toJSON() ?? null,
   };
   return { paths, container, attachments, mount, report };

@@ -16,6 +16,7 @@ import { proveIdentity } from './identity.ts';
 import { otherKeysHint, readKeyFile } from './key-file.ts';
 import type { VolumePaths } from './layout.ts';
 import { lookAt } from './look.ts';
+import { mountAt, readMounts } from './mountinfo.ts';
 import { openOtherwise } from './open-otherwise.ts';
 import { awaitOrphans } from './orphans.ts';
 import { continueBelow, proveCarriedKey, refuseUnopenable } from './reencrypt/reencrypt.ts';
@@ -150,6 +151,8 @@ const bringUp = (context: VolumeContext, what: BringUp): Promise<VolumeReport> =
       // 6 mount
       await makeMountPoint(mountPoint);
       await mountFilesystem(type, device, mountPoint, { readOnly, discard });
+      const mount = mountAt(await readMounts(), mountPoint);
+      if (mount !== undefined) context.watch.stops.mounted(mount);
       reached(context, 'mounted');
       // 7 prove
       await proveIdentity(mountPoint, { layout: 1, uuid: container.uuid, name });

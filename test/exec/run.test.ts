@@ -80,6 +80,17 @@ test('an umount that could not write the superblock is io-error', async () => {
   assert.equal((await failureOf(run('sh', ['-c', said], { timeoutMs }))).code, 'io-error');
 });
 
+test('a number in the place of words is understood too', async () => {
+  for (const [number, code] of [
+    [5, 'io-error'],
+    [28, 'no-space'],
+    [22, 'command-failed'],
+  ] as const) {
+    const said = `echo 'mkfs.xfs: Flushing the data device failed, err=${number}!' >&2; exit 1`;
+    assert.equal((await failureOf(run('sh', ['-c', said], { timeoutMs }))).code, code);
+  }
+});
+
 test('a signal is a failure that names it', async () => {
   const error = await failureOf(run('sh', ['-c', 'kill -SEGV $$'], { timeoutMs }));
   assert.equal(error.details.signal, 'SIGSEGV');

@@ -34,6 +34,11 @@ test('a command that hangs is ended and the machine goes on', options, async () 
   assert.equal(await machine().check('echo on'), 'on\n');
 });
 
+test('an orphan that ends while another process is stopped takes nothing along', options, async () => {
+  const command = `sleep 100 & stopped=$!; kill -STOP $stopped; (sleep 0.5 & exit); sleep 3; kill -KILL $stopped; echo on`;
+  assert.equal(await machine().check(command), 'on\n');
+});
+
 test('the host is read-only, the exchange folder is shared both ways', options, async () => {
   const file = path.join(machine().exchange, 'from-host');
   await writeFile(file, 'host');

@@ -15,7 +15,9 @@ cd /
 echo 'ready 0 = =' >&3
 while read -r id seconds command <&3; do
   echo "$command" | base64 -d > /run/commands/script
-  timeout -k 5 "$seconds" sh /run/commands/script </dev/null >/run/commands/stdout 2>/run/commands/stderr 3>&-
+  # In a session of its own, as everything that a service starts: in this one, process 1 would be the parent of each orphan of the command, and
+  # when such a one ends while another process of the command is stopped (SIGSTOP), the kernel sends all of it SIGHUP.
+  setsid -w timeout -k 5 "$seconds" sh /run/commands/script </dev/null >/run/commands/stdout 2>/run/commands/stderr 3>&-
   code=$?
   echo "$id $code =$(base64 -w0 /run/commands/stdout) =$(base64 -w0 /run/commands/stderr)" >&3
 done

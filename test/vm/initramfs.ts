@@ -10,6 +10,8 @@ const wanted = [
   ...['virtio_pci', 'virtio_blk', 'virtio_console', 'virtio_rng', 'virtiofs', 'overlay', 'loop', 'fuse'],
   'xfs',
   ...['dm_mod', 'dm_crypt', 'xts', 'aes_generic', 'aesni_intel', 'ecb', 'algif_skcipher', 'algif_hash'],
+  // Ciphers of containers that others made.
+  ...['cbc', 'essiv', 'serpent_generic', 'dm_integrity', 'authenc'],
 ];
 
 const moduleName = (file: string): string =>

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -67,6 +68,23 @@ class Recording {
     }
   }
 }
+
+/** Stops the rewriter where nobody waits for its piece: whoever reads and writes goes on, and it does not end before it is let go. */
+const hold = async (pid: number, uuid: string): Promise<void> => {
+  for (;;) {
+    process.kill(pid, 'SIGSTOP');
+    while (!/\) [tT] /.test(await readFile(`/proc/${pid}/stat`, 'utf8'))) await sleep(5);
+    if ((await findMapping({ uuid }))?.layers.every(({ suspended }) => !suspended)) return;
+    process.kill(pid, 'SIGCONT');
+    await sleep(20);
+  }
+};
+
+/** Whether a process that is stopped will hear SIGTERM when it goes on. */
+const isAsked = async (pid: number): Promise<boolean> => {
+  const [, pending = '0'] = /^ShdPnd:\s*(\w+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return (BigInt(`0x${pending}`) & (1n << BigInt(constants.signals.SIGTERM - 1))) !== 0n;
+};
 
 await describeEngines('online reencryption', (engine) => {
   let place: Place;
@@ -156,9 +174,18 @@ await describeEngines('online reencryption', (engine) => {
       await openIt(helper, volume, phrase, bytes('phrase'));
       const recording = new Recording(directory(volume));
       await client.call({ ...start('half'), current: 'passphrase' }, bytes('phrase'));
+      const { uuid } = await volume.luks.dump(volume.container);
+      const [{ pid } = assert.fail('nobody rewrites it')] = findRewriters({ path: volume.container, uuid });
+      await hold(pid, uuid);
       while (recording.acknowledged.size === 0) await sleep(20);
       assert.equal(await recording.end(), undefined, 'a write failed');
-      await client.call({ verb: 'lock', name: 'half' });
+      let locked = false;
+      const locking = client.call({ verb: 'lock', name: 'half' }).finally(() => {
+        locked = true;
+      });
+      while (!locked && !(await isAsked(pid))) await sleep(20);
+      process.kill(pid, 'SIGCONT');
+      await locking;
       assert.equal((await status(helper, 'half')).state, 'unfinished');
       assert.deepEqual((await place.leftovers()).mounts, []);
       const refused = { code: 'reencryption-unfinished' };

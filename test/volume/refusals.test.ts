@@ -123,12 +123,31 @@ await describeEngines('refusals', (engine) => {
     closeSync(fd);
     await assert.rejects(openAt(place.container('copy'), 'copy'), { code: 'volume-state' });
     await assert.rejects(helper.client.call({ verb: 'lock', name: 'copy' }), { code: 'volume-state' });
+    const slam = helper.client.call({ verb: 'slam', name: 'copy', deadlineMs: 0 });
+    await assert.rejects(slam, (error: ReelError) => {
+      assert.deepEqual([error.code, error.details.acts], ['volume-state', []]);
+      return true;
+    });
     const { result, fd: again } = await helper.client.call({ verb: 'inspect', name: 'v', descriptor: true });
     closeSync(again);
     assert.equal(result.state, 'open');
     await helper.client.call({ verb: 'lock', name: 'v' });
     assert.deepEqual(await place.leftovers(), none);
   });
+
+  if (engine === 'kernel')
+    test('a mapping that lies on nothing any more: no longer open, and a lock takes all of it away', async () => {
+      const { result, fd } = await helper.client.call(openRequest(engine));
+      closeSync(fd);
+      await run('dmsetup', ['wipe_table', path.basename(result.device ?? '')], { timeoutMs: 30_000 });
+      const inspected = await helper.client.call({ verb: 'inspect', name: 'v', descriptor: false });
+      assert.equal(inspected.result.state, 'stale');
+      assert.match(inspected.result.problem?.got ?? '', /lies on nothing/);
+      assert.equal((await helper.client.call({ verb: 'lock', name: 'v' })).result.state, 'locked');
+      assert.deepEqual(await place.leftovers(), none);
+      closeSync((await helper.client.call(openRequest(engine))).fd);
+      await helper.client.call({ verb: 'lock', name: 'v' });
+    });
 
   test('a container without a filesystem is refused and not formatted', async () => {
     const file = place.container('bare');

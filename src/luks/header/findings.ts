@@ -1,3 +1,4 @@
+import { sizeText } from '../../config/size.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { isReencrypting } from '../reencryption.ts';
 import { layoutOf } from './header-areas.ts';
@@ -19,6 +20,7 @@ export interface Finding {
     | 'reencrypting'
     | 'requirement'
     | 'null-cipher'
+    | 'integrity'
     | 'detached'
     | 'no-keyslot';
   /** What an open is refused with; null where the container opens all the same. */
@@ -78,8 +80,10 @@ const metadata = (header: Readable): Finding[] => {
       add('null-cipher', 'luks-unsupported', `keyslot ${slot} that is not encrypted`);
     }
   }
-  for (const [number, { encryption, sector_size: sector }] of Object.entries(segments)) {
+  for (const [number, { encryption, integrity, sector_size: sector }] of Object.entries(segments)) {
     if (encryption?.startsWith('cipher_null')) add('null-cipher', 'luks-unsupported', 'data that is not encrypted');
+    // dm-integrity keeps a journal and sums of its own between the container and dm-crypt: another layer than either engine knows.
+    if (integrity !== undefined) add('integrity', 'luks-unsupported', 'data with integrity sums');
     if (encryption !== undefined && !cipherName.test(encryption)) {
       add('areas', 'luks-damaged', `a cipher with a name of ${encryption.length} characters in segment ${number}`);
     }
@@ -97,11 +101,11 @@ const places = (header: Readable, { size: registered }: Registered): Finding[] =
   if (payload === 0) {
     findings.push({ kind: 'detached', refusal: 'luks-unsupported', text: 'a payload in another file' });
   } else if (size < leastBytes) {
-    const text = `${size} bytes, where the header needs ${leastBytes}`;
+    const text = `${sizeText(size)}, where the header needs ${sizeText(leastBytes)}`;
     findings.push({ kind: 'too-short', refusal: 'container-short', text });
   }
   if (registered !== undefined && size < registered) {
-    const text = `${size} bytes, where it had ${registered}`;
+    const text = `${sizeText(size)}, where it had ${sizeText(registered)}`;
     findings.push({ kind: 'shrunk', refusal: 'container-short', text });
   }
   return findings;

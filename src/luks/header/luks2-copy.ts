@@ -26,6 +26,7 @@ const metadataSchema = Type.Object({
       encryption: Type.Optional(Type.String()),
       sector_size: Type.Optional(Type.Number()),
       flags: Type.Optional(Type.Array(Type.String())),
+      integrity: Type.Optional(Type.Unknown()),
     }),
   ),
   digests: named(

@@ -25,9 +25,13 @@ const cut = 'its online reencryption (cryptsetup) was killed';
 
 const foreign = (container: ContainerFile): string => `the mapping ${mappingName(container)} lies on something else`;
 
-/** Whether the mapping lies on this block device, or on nothing any more. */
-const liesOn = ({ below }: Mapping, { block }: ContainerFile): boolean =>
-  block === 'gone' || below.length === 0 || (block !== null && below.includes(block));
+/**
+ * Whether the mapping is the container's: it lies on its block device or its loop device, or on nothing any more (`dmsetup wipe_table`). One
+ * that lies on something else is of another container with this UUID, a copy say, and nothing of it may be touched.
+ */
+const isOwn = ({ below }: Mapping, { block }: ContainerFile, loops: readonly Loop[]): boolean =>
+  below.length === 0 ||
+  (block === null ? loops.some(({ device }) => below.includes(device)) : block === 'gone' || below.includes(block));
 
 /**
  * dm-crypt, of a block device right on it, of a file over a loop device of our own: the one cryptsetup makes has no direct I/O, so every
@@ -64,19 +68,20 @@ export class KernelEngine implements Engine {
     const [loop, another] = loops;
     if (mapping === undefined && loop === undefined) return undefined;
     const mapped = `/dev/mapper/${mappingName(container)}`;
+    const own = mapping !== undefined && isOwn(mapping, container, loops);
     const pieces = {
       ...{ engine: this.name, device: null, number: null, readOnly: null, blockPid: null, died: false },
       directIo: loop?.directIo ?? null,
-      devices: [...(mapping === undefined ? [] : [mapped]), ...loops.map((each) => each.path)],
+      devices: [...(own ? [mapped] : []), ...loops.map((each) => each.path)],
       numbers: [
-        ...(mapping === undefined ? [] : [mapping.number, ...mapping.layers.map((layer) => layer.number)]),
+        ...(own ? [mapping.number, ...mapping.layers.map((layer) => layer.number)] : []),
         ...loops.map((each) => each.device),
       ],
     } as const;
     if (mapping === undefined) return { ...pieces, problem: 'a loop device is attached to it, but no mapping' };
-    if (loop === undefined || !mapping.slaves.includes(loop.path.replace('/dev/', ''))) {
-      return { ...pieces, problem: foreign(container) };
-    }
+    if (!own) return { ...pieces, problem: foreign(container) };
+    if (loop === undefined || mapping.below.length === 0)
+      return { ...pieces, problem: 'its mapping lies on nothing any more' };
     if (another !== undefined) return { ...pieces, problem: 'more than one loop device is attached to it' };
     if (await isCut(container, mapping)) return { ...pieces, died: true, problem: cut };
     return { ...pieces, device: mapped, number: mapping.number, readOnly: mapping.readOnly, problem: null };
@@ -89,7 +94,7 @@ export class KernelEngine implements Engine {
       ...{ engine: this.name, device: null, number: null, readOnly: null, blockPid: null, died: false, directIo: true },
       ...{ devices: [mapped], numbers: [number, ...layers.map((layer) => layer.number)] },
     } as const;
-    if (!liesOn(mapping, container)) return { ...pieces, devices: [], numbers: [], problem: foreign(container) };
+    if (!isOwn(mapping, container, [])) return { ...pieces, devices: [], numbers: [], problem: foreign(container) };
     if (container.block === null || !below.includes(container.block)) {
       return { ...pieces, problem: 'its device was taken away' };
     }
@@ -126,18 +131,16 @@ export class KernelEngine implements Engine {
   /** The mapping lives in the kernel: nothing hangs but the piece that a reencryption was working on when it was killed. */
   async abort(container: ContainerFile): Promise<string[]> {
     const mapping = await findMapping(container);
-    return mapping !== undefined && (await isCut(container, mapping)) ? failSuspended(mapping) : [];
+    if (mapping === undefined || !(await isCut(container, mapping))) return [];
+    if (!isOwn(mapping, container, await this.#loops(container))) throw sameUuid(container);
+    return failSuspended(mapping);
   }
 
   async detach(container: ContainerFile): Promise<void> {
     const loops = await this.#loops(container);
     const mapping = await findMapping(container);
     if (mapping !== undefined) {
-      const ours =
-        container.block === null
-          ? loops.some((loop) => mapping.slaves.includes(loop.path.replace('/dev/', '')))
-          : liesOn(mapping, container);
-      if (!ours) throw sameUuid(container);
+      if (!isOwn(mapping, container, loops)) throw sameUuid(container);
       await endOnlineRewriters(container);
       await this.#luks.close(mappingName(container));
     }

@@ -1,4 +1,5 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReelError } from '../../errors.ts';
 import { run } from '../../exec/run.ts';
@@ -42,8 +43,18 @@ export const attachedLoops = async (): Promise<Loop[]> => {
   return (await Promise.all(names.map(readLoop))).filter((loop) => loop !== undefined);
 };
 
+/** losetup opens the file in this way, and what it says of a failure is no more than "Invalid argument". */
+const refusesDirectIo = async (file: string): Promise<boolean> => {
+  try {
+    await (await open(file, constants.O_RDONLY | constants.O_DIRECT)).close();
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EINVAL';
+  }
+};
+
 /**
- * Attaches `file` with direct I/O. The kernel drops the direct-I/O flag without a word where the file or the sector size forbids
+ * Attaches `file`, with direct I/O where its filesystem has it. The kernel drops the flag without a word where the sector size forbids
  * it, so the answer says what it really is. After a failure nothing is attached. `look` reads what was attached.
  */
 export const attachLoop = async (
@@ -52,8 +63,11 @@ export const attachLoop = async (
   look = readLoop,
 ): Promise<Loop> => {
   const access = readOnly ? ['--read-only'] : [];
-  const args = ['--find', '--show', '--direct-io=on', '--sector-size', String(sectorSize), ...access, file];
-  const { stdout } = await run('losetup', args, { timeoutMs });
+  const args = ['--find', '--show', '--sector-size', String(sectorSize), ...access, file];
+  const { stdout } = await run('losetup', ['--direct-io=on', ...args], { timeoutMs }).catch(async (error: unknown) => {
+    if (!(await refusesDirectIo(file))) throw error;
+    return run('losetup', args, { timeoutMs });
+  });
   const name = stdout.toString().trim().replace('/dev/', '');
   const loop = await look(name);
   if (loop !== undefined) return loop;

@@ -14,9 +14,7 @@ interface Layer {
 
 export interface Mapping {
   readonly number: string;
-  /** Kernel names of the devices below all layers: `loop3`, `sda1`, and `dm-1` for a logical volume. */
-  readonly slaves: readonly string[];
-  /** Their numbers; one that was taken away has none any more. */
+  /** Numbers of the devices below all layers; one that was taken away has none any more. */
   readonly below: readonly string[];
   /** None but while a reencryption is at work, or after it was killed. */
   readonly layers: readonly Layer[];
@@ -62,12 +60,11 @@ export const findMapping = async (container: { readonly uuid: string }): Promise
     if ((await attribute(`/sys/block/${device}/dm/name`)) !== mappingName(container)) continue;
     const found = await below(device, mappingName(container), { layers: new Set(), slaves: new Set() });
     const layers = await Promise.all([...found.layers].map(layerOf));
-    const slaves = [...found.slaves];
     // partitions, too, have their numbers there
-    const numbers = await Promise.all(slaves.map((slave) => attribute(`/sys/class/block/${slave}/dev`)));
+    const numbers = await Promise.all([...found.slaves].map((slave) => attribute(`/sys/class/block/${slave}/dev`)));
     const readOnly = (await attribute(`/sys/block/${device}/ro`)) === '1';
     const number = await attribute(`/sys/block/${device}/dev`);
-    return { number, slaves, below: numbers.filter((each) => each !== ''), layers, readOnly };
+    return { number, below: numbers.filter((each) => each !== ''), layers, readOnly };
   }
   return undefined;
 };

@@ -6,10 +6,13 @@ const makeTimeoutMs = 10 * 60_000;
 const checkTimeoutMs = 60 * 60_000;
 const anyCode = Array.from({ length: 256 }, (_, code) => code);
 
-/** `-K`: as for ext4, nothing is discarded. XFS makes its inodes as they are needed, so only the log is written here. */
+/**
+ * - `-K`: as for ext4, nothing is discarded. XFS makes its inodes as they are needed, so only the log is written here.
+ * - `-f`: without it mkfs.xfs looks for what might be there before, and refuses where the noise in a new container resembles something, or cannot be read.
+ */
 export const makeXfs = async ({ device, label }: MakeFilesystem): Promise<void> => {
   const named = label === undefined ? [] : ['-L', label];
-  await run('mkfs.xfs', ['-q', '-K', '-s', 'size=4096', ...named, device], { timeoutMs: makeTimeoutMs });
+  await run('mkfs.xfs', ['-q', '-f', '-K', '-s', 'size=4096', ...named, device], { timeoutMs: makeTimeoutMs });
 };
 
 /**

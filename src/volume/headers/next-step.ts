@@ -21,6 +21,8 @@ export const nextStepOf = (kind: Finding['kind'], name: string): string => {
     case 'null-cipher':
     case 'detached':
       return 'this is no container of a volume; find out who put it there';
+    case 'integrity':
+      return 'no engine opens it; make a volume without and copy what is in it: `cryptsetup open`, `mount` it by hand';
     case 'no-header':
     case 'header-damaged':
     case 'areas':

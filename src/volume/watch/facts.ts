@@ -15,7 +15,7 @@ import {
   mappedName,
   mountsNow,
 } from '../kernel-facts.ts';
-import { mountAt, readOnlyReason } from '../mountinfo.ts';
+import { mountAt } from '../mountinfo.ts';
 import type { PlaneFacts } from './block-planes.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { Room } from './room-looks.ts';
@@ -80,7 +80,7 @@ const deviceBelow = (device: string, pid: number | null): string | null => {
 };
 
 export const factsOf = async (
-  { layout, watch: { planes, hosts, rooms } }: VolumeContext,
+  { layout, watch: { planes, hosts, rooms, stops } }: VolumeContext,
   { name, container, uuid }: Watched,
 ): Promise<VolumeFacts> => {
   const paths = layout.paths(name, container);
@@ -101,7 +101,7 @@ export const factsOf = async (
             device: mount.device,
             own,
             deviceName: device ?? null,
-            readOnly: readOnlyReason(mount) ?? null,
+            readOnly: stops.reason(mount) ?? null,
             errors: (device === undefined ? undefined : filesystemErrors(device)) ?? null,
           },
     plane: plane ?? null,

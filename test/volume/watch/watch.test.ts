@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
-import { cp, mkdir, open, readdir, rename, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, open, readdir, readlink, rename, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -194,13 +194,10 @@ await describeEngines('watch', (engine) => {
   });
 
   test('an error that ext4 meets: failed, as the filesystem takes no writes any more; open checks it', async () => {
-    const name = path.basename(
-      (await run('findmnt', ['-no', 'SOURCE', manager.get('v').mountPoint ?? ''], quick)).stdout.toString().trim(),
-    );
-    const device = name.startsWith('reelvault')
-      ? (await run('readlink', [`/dev/mapper/${name}`], quick)).stdout.toString()
-      : name;
-    await writeFile(`/sys/fs/ext4/${path.basename(device.trim())}/trigger_fs_error`, 'a test');
+    const point = manager.get('v').mountPoint ?? '';
+    const number = (await run('findmnt', ['-no', 'MAJ:MIN', point], quick)).stdout.toString().trim();
+    const device = path.basename(await readlink(`/sys/dev/block/${number}`));
+    await writeFile(`/sys/fs/ext4/${device}/trigger_fs_error`, 'a test');
     await until('failed');
     assert.equal(failure()?.error.code, 'io-error');
     await manager.open('v');
