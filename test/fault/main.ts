@@ -1,6 +1,6 @@
 /**
- * `npm run faults [-- --only NAME,… --at TEXT --from N --every N --json]`: every fault of every operation (docs/testing.md), or each N-th of them,
- * or those from the N-th on, or those at calls that hold TEXT (`exec cat`). What is not as documented goes to stderr as it is found, and how far it is; the last line of
+ * `npm run faults [-- --only NAME,… --at TEXT --from N --to N --every N --json]`: every fault of every operation (docs/testing.md), or each N-th of them,
+ * or those from the N-th on or up to it, or those at calls that hold TEXT (`exec cat`). What is not as documented goes to stderr as it is found, and how far it is; the last line of
  * stdout is the count, or with --json one object with the figures.
  */
 import { parseArgs } from 'node:util';
@@ -12,11 +12,13 @@ const { values } = parseArgs({
     only: { type: 'string' },
     at: { type: 'string', default: '' },
     from: { type: 'string', default: '1' },
+    to: { type: 'string', default: 'Infinity' },
     every: { type: 'string', default: '1' },
   },
 });
 const every = Number(values.every);
 const skipped = Number(values.from) - 1;
+const end = Number(values.to);
 let tried = 0;
 const figures = await runFaults({
   engine: 'userspace',
@@ -24,7 +26,7 @@ const figures = await runFaults({
   choose: (cases, operation) => {
     const chosen = cases
       .filter(({ call: { program, call, path } }) => `${program} ${call} ${path}`.includes(values.at))
-      .filter((_, index) => index >= skipped && index % every === 0);
+      .filter((_, index) => index >= skipped && index < end && index % every === 0);
     process.stderr.write(`${operation}: ${chosen.length} faults\n`);
     return chosen;
   },
