@@ -9,14 +9,22 @@ export interface Extent {
   readonly to: number;
 }
 
+const split = ({ where, length, data }: Piece, unit: number): Piece[] =>
+  Array.from({ length: Math.ceil(length / unit) }, (_, index) => {
+    const at = index * unit;
+    return { where: where + at, length: Math.min(unit, length - at), data: data + at };
+  });
+
 /** Each unit of a write is on the disk or not. */
 const units = (pending: readonly Piece[], unit: number, random: () => number, share = 0.5): Piece[] =>
-  pending.flatMap(({ where, length, data }) => {
-    const kept: Piece[] = [];
-    for (let at = 0; at < length; at += unit)
-      if (random() < share) kept.push({ where: where + at, length: Math.min(unit, length - at), data: data + at });
-    return kept;
-  });
+  pending.flatMap((piece) => split(piece, unit).filter(() => random() < share));
+
+/** All sectors but some, and one at least. */
+const torn = (piece: Piece, random: () => number): Piece[] => {
+  const sectors = split(piece, 512);
+  const missing = Math.floor(random() * sectors.length);
+  return sectors.filter((_, index) => random() < 0.75 && index !== missing);
+};
 
 /** The first bytes, whole sectors. */
 const beginning = ({ where, length, data }: Piece, random: () => number): Piece[] => {
@@ -38,8 +46,8 @@ const choices = {
   /** In order, the last one torn. */
   prefix: (pending, random) => {
     const whole = Math.floor(random() * pending.length);
-    const torn = pending[whole];
-    return [...pending.slice(0, whole), ...(torn === undefined ? [] : beginning(torn, random))];
+    const last = pending[whole];
+    return [...pending.slice(0, whole), ...(last === undefined ? [] : beginning(last, random))];
   },
   /** The last first: only they are on it. */
   suffix: (pending, random) => pending.slice(Math.floor(random() * pending.length)),
@@ -55,13 +63,15 @@ const choices = {
   },
   /** The journal is torn, and the rest is on it. */
   journalTorn: (pending, random, journal) => {
-    const torn = ofJournal(journal);
-    return pending.flatMap((piece) => (torn(piece) ? units([piece], 512, random, 0.75) : [piece]));
+    const isTorn = ofJournal(journal);
+    return pending.flatMap((piece) => (isTorn(piece) ? torn(piece, random) : [piece]));
   },
 } satisfies Record<string, Choice>;
 
 export type ChoiceName = keyof typeof choices;
-const torn = (Object.keys(choices) as ChoiceName[]).filter((name) => name !== 'none');
+const besidesNone = (Object.keys(choices) as ChoiceName[]).filter((name) => name !== 'none');
+/** Those that say something of the journal want to meet it. */
+const ofTheJournal: ReadonlySet<ChoiceName> = new Set(['journalFirst', 'journalTorn']);
 
 export interface Point {
   /** The power goes before this entry of the log. */
@@ -91,18 +101,29 @@ export const survivorsOf = (point: Point, pending: readonly Piece[], journal: re
   return { pieces, torn, tornJournal: torn && missing > 0 };
 };
 
-/** Places of the log: behind each flush that has ended, and those at which writes are under way. */
-export const placesOf = (entries: readonly LogEntry[]): { boundaries: number[]; underWay: number[] } => {
+interface Places {
+  /** Behind each flush that has ended. */
+  readonly boundaries: number[];
+  /** Writes are under way. */
+  readonly underWay: number[];
+  /** Of these, writes of the journal, too. */
+  readonly journalUnderWay: number[];
+}
+
+export const placesOf = (entries: readonly LogEntry[], journal: readonly Extent[]): Places => {
   const writes = new WritesUnderWay();
+  const inJournal = ofJournal(journal);
   const boundaries: number[] = [];
   const underWay: number[] = [];
+  const journalUnderWay: number[] = [];
   for (const entry of entries) {
     writes.take(entry);
     const cut = entry.sequence + 1;
     if (entry.kind === 'flushEnded') boundaries.push(cut);
     if (writes.pending.length > 0) underWay.push(cut);
+    if (writes.pending.some(inJournal)) journalUnderWay.push(cut);
   }
-  return { boundaries, underWay };
+  return { boundaries, underWay, journalUnderWay };
 };
 
 const spread = (places: readonly number[], count: number): number[] =>
@@ -112,23 +133,25 @@ const spread = (places: readonly number[], count: number): number[] =>
 
 /**
  * `count` points, in the order of the log: every boundary of a flush (of so many as make half of the points, evenly spread) with nothing of
- * the rest on the disk, and between them torn writes; of these a third where `told` was told, the rest anywhere.
+ * the rest on the disk, and between them torn writes; of these a third where `told` was told, those of the journal where it is being written,
+ * the rest anywhere.
  */
 export const choosePoints = (
-  entries: readonly LogEntry[],
+  { entries, journal }: { readonly entries: readonly LogEntry[]; readonly journal: readonly Extent[] },
   told: readonly number[],
   count: number,
   seed: number,
 ): Point[] => {
   const random = randomOf(seed);
-  const { boundaries, underWay } = placesOf(entries);
+  const { boundaries, underWay, journalUnderWay } = placesOf(entries, journal);
   const clean = spread(boundaries, Math.ceil(count / 2)).map((cut) => ({ cut, choice: 'none' as const }));
   const busy = new Set(underWay);
   const near = told.filter((cut) => busy.has(cut));
   const rest = Array.from({ length: count - clean.length }, (_, index) => {
-    const from = index % 3 === 0 && near.length > 0 ? near : underWay;
-    const cut = from[Math.floor(random() * from.length)] ?? entries.length;
-    return { cut, choice: torn[index % torn.length] as ChoiceName };
+    const choice = besidesNone[index % besidesNone.length] as ChoiceName;
+    const wanted = ofTheJournal.has(choice) ? journalUnderWay : index % 3 === 0 ? near : underWay;
+    const from = wanted.length > 0 ? wanted : underWay;
+    return { cut: from[Math.floor(random() * from.length)] ?? entries.length, choice };
   });
   return [...clean, ...rest]
     .sort((one, other) => one.cut - other.cut)

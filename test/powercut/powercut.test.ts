@@ -44,7 +44,8 @@ test('after a power cut at any place everything told durable is served, nothing 
   t.diagnostic(JSON.stringify(figures));
   assert.ok(isGood(figures), said.join('\n'));
   assert.equal(figures.points, 24);
-  assert.ok(figures.torn >= 4 && figures.tornJournal >= 1 && figures.due > 100 && figures.served >= figures.due);
+  const { torn, tornJournal, due, served } = figures;
+  assert.ok(torn >= 2 && tornJournal >= 1 && due > 100 && served >= due, JSON.stringify(figures));
 });
 
 test('a recorder that tells segments durable before they are is found out', async (t) => {
@@ -118,22 +119,29 @@ test('a flush makes those writes last that had ended before it began', () => {
 });
 
 test('points lie at every end of a flush and where writes are under way, and are the same for the same seed', () => {
-  assert.deepEqual(placesOf(some), { boundaries: [9], underWay: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] });
-  const points = choosePoints(some, [9], 40, 3);
+  const log = { entries: some, journal: [{ from: 8192, to: 16_384 }] };
+  assert.deepEqual(placesOf(log.entries, log.journal), {
+    boundaries: [9],
+    underWay: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    journalUnderWay: [2, 3, 4, 5, 6, 7, 8],
+  });
+  const points = choosePoints(log, [9], 40, 3);
   assert.equal(points.length, 40);
-  assert.deepEqual(points, choosePoints(some, [9], 40, 3));
-  assert.notDeepEqual(points, choosePoints(some, [9], 40, 4));
+  assert.deepEqual(points, choosePoints(log, [9], 40, 3));
+  assert.notDeepEqual(points, choosePoints(log, [9], 40, 4));
   assert.deepEqual(
     [...points].sort((one, other) => one.cut - other.cut),
     points,
   );
   assert.ok(points.some(({ cut, choice }) => cut === 9 && choice === 'none'));
+  const ofJournal = points.filter(({ choice }) => choice === 'journalTorn' || choice === 'journalFirst');
+  assert.ok(ofJournal.length > 0 && ofJournal.every(({ cut }) => cut >= 2 && cut <= 8));
 });
 
 test('what survives is part of what was under way, in whole sectors, and the journal is torn where that is asked for', () => {
   const pending = [some[1], some[3]] as LogEntry[];
   const journal = [{ from: 8192, to: 16_384 }];
-  for (const { choice, seed } of choosePoints(some, [], 60, 5)) {
+  for (const { choice, seed } of choosePoints({ entries: some, journal: [] }, [], 60, 5)) {
     const { pieces, torn, tornJournal } = survivorsOf({ cut: 6, choice, seed }, pending, journal);
     for (const { where, length, data } of pieces) {
       const from = pending.find((one) => where >= one.where && where + length <= one.where + one.length);
@@ -144,7 +152,9 @@ test('what survives is part of what was under way, in whole sectors, and the jou
     if (choice === 'none') assert.equal(bytes, 0);
     if (choice === 'all') assert.equal(bytes, 12_288);
     if (choice === 'journalFirst') assert.ok(!tornJournal && bytes >= 8192);
-    if (choice === 'journalTorn') assert.ok(pieces.some(({ where, length }) => where === 16_384 && length === 4096));
+    if (choice === 'journalTorn') {
+      assert.ok(tornJournal && pieces.some(({ where, length }) => where === 16_384 && length === 4096));
+    }
   }
 });
 

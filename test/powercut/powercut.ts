@@ -86,7 +86,7 @@ export const cutPower = async (params: PowercutParams): Promise<Figures> => {
   const { entries, start, log, journal } = recording;
   const trials = new Trials(params);
   const places = recording.told.map(({ position }) => placeAt(recording, position));
-  const points = choosePoints(entries, places, count, seed);
+  const points = choosePoints(recording, places, count, seed);
   const flushes = entries.filter(({ kind }) => kind === 'flushEnded').length;
   const sum = {
     points: 0,
