@@ -48,6 +48,8 @@ export class Vm {
   readonly #folder: string;
   readonly #children: ChildProcess[] = [];
   #console = '';
+  /** What QEMU and the file servers say, apart: where the guest dies they say a lot, behind what its kernel said. */
+  #programs = '';
   #channel: GuestChannel | undefined;
   #closing: Promise<void> | undefined;
 
@@ -85,9 +87,9 @@ export class Vm {
     return stdout;
   }
 
-  /** The last lines the guest's kernel printed. */
+  /** The last lines that QEMU and the file servers printed, and those of the guest's kernel: a panic with its whole trace. */
   consoleTail(): string {
-    return this.#console.slice(-3000);
+    return `${this.#programs.slice(-2000)}${this.#console.slice(-8000)}`;
   }
 
   /** Ends the machine and its file servers by process id and removes its folder. Idempotent. */
@@ -167,10 +169,10 @@ export class Vm {
   #spawn(file: string, args: string[]): ChildProcess {
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#console = `${this.#console}${path.basename(file)}: ${text}`.slice(-20_000);
+      this.#programs = `${this.#programs}${path.basename(file)}: ${text}`.slice(-20_000);
     });
     child.once('error', (error) => {
-      this.#console += `${file}: ${error.message}\n`;
+      this.#programs += `${file}: ${error.message}\n`;
     });
     this.#children.push(child);
     return child;
