@@ -29,7 +29,7 @@ export const makeKeyFile = async (file: string): Promise<Buffer> => {
 
 /** How a key is given where there is no key file, in the words of the command line. */
 export const otherKeysHint =
-  'the volume has no key file: --ask asks for a passphrase, --passphrase-file takes it from a file, --recovery takes the recovery key';
+  'without a key file: --ask asks for a passphrase, --passphrase-file takes it from a file, --recovery takes the recovery key';
 
 /** The caller zeroes the answer. `hint`: what to do where there is none. Throws `not-found`, `wrong-key` for an impossible length. */
 export const readKeyFile = async (file: string, hint?: string): Promise<Buffer> => {

@@ -144,7 +144,7 @@ const begin = async (
   if (others.length > 0 && !dropOtherKeys) {
     throw new ReelError('volume-state', {
       expected: 'only the key that is given: those of other slots cannot be carried over',
-      got: `slots ${others.join(', ')} beside it`,
+      got: `${others.length === 1 ? 'slot' : 'slots'} ${others.join(', ')} beside it`,
       hint: 'say that they may go (--drop-other-keys), and add them again afterwards',
       details: { slots: others },
     });
