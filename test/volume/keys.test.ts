@@ -96,7 +96,7 @@ await describeEngines('keys', (engine) => {
     assert.deepEqual((await helper.client.call(remove, bytes('phrase'))).result, { slot: 1, keyFileRemoved: true });
     await assert.rejects(volume.readKeyFile(), { code: 'ENOENT' });
     const without = helper.client.call({ verb: 'keys-remove', name, current: 'keyFile', slot: 0 });
-    await assert.rejects(without, /no key file: --ask .*--passphrase-file .*--recovery /);
+    await assert.rejects(without, /without a key file: --ask .*--passphrase-file .*--recovery /);
     await volume.proveOpens(helper, 'phrase');
 
     const { result: made } = await helper.client.call(
