@@ -10,6 +10,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   reelvault::registerUnixSocket(env, exports);
   reelvault::registerSegmentWriter(env, exports);
   reelvault::registerRecovery(env, exports);
+  reelvault::registerPlaylist(env, exports);
   return exports;
 }
 

@@ -43,30 +43,18 @@ Napi::Value DecodeIndex(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// decodeSegments(bytes: Uint8Array, reelBytes: number): {hourUs, evidence, columns}: of each record that holds seven numbers, in the
-// order of `segmentColumns` in src/native/recovery.ts. An object a record made here would cost ten times as much.
-Napi::Value DecodeSegments(const Napi::CallbackInfo& info) {
+// compactIndex(bytes: Uint8Array, reelBytes: number): {hourUs, evidence, count}: as compactIndex, in place.
+Napi::Value CompactIndex(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto bytes = info[0].As<Napi::Uint8Array>();
+  auto bytes = info[0].As<Napi::Uint8Array>();
   const auto reelBytes = static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value());
-  const std::string contents(reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength());
-  const ReelIndex index = readIndex(contents, reelBytes);
-  Napi::Float64Array columns = Napi::Float64Array::New(env, index.records.size() * 7);
-  double* at = columns.Data();
-  for (const IndexRecord& record : index.records) {
-    *at++ = record.sequence;
-    *at++ = static_cast<double>(record.offset);
-    *at++ = record.length;
-    *at++ = record.flags;
-    *at++ = static_cast<double>(record.startUs);
-    *at++ = record.duration;
-    *at++ = record.crc32c;
-  }
+  const std::span<uint8_t> index(bytes.Data(), bytes.ByteLength());
+  const auto header = index.size() < kIndexRecordBytes ? std::nullopt : decodeHeader(index.data());
   Napi::Object result = Napi::Object::New(env);
-  if (index.headerHolds) result.Set("hourUs", static_cast<double>(index.header.hourUs));
+  if (header) result.Set("hourUs", static_cast<double>(header->hourUs));
   else result.Set("hourUs", env.Null());
-  result.Set("evidence", (index.header.flags & kEvidence) != 0);
-  result.Set("columns", columns);
+  result.Set("evidence", header && (header->flags & kEvidence) != 0);
+  result.Set("count", static_cast<double>(compactIndex(index, reelBytes)));
   return result;
 }
 
@@ -114,7 +102,7 @@ Napi::Value RecoverReel(const Napi::CallbackInfo& info) {
 
 void registerRecovery(Napi::Env env, Napi::Object exports) {
   exports.Set("decodeIndex", Napi::Function::New(env, DecodeIndex, "decodeIndex"));
-  exports.Set("decodeSegments", Napi::Function::New(env, DecodeSegments, "decodeSegments"));
+  exports.Set("compactIndex", Napi::Function::New(env, CompactIndex, "compactIndex"));
   exports.Set("recoverReel", Napi::Function::New(env, RecoverReel, "recoverReel"));
 }
 

@@ -9,6 +9,7 @@ void registerJail(Napi::Env env, Napi::Object exports);
 void registerProcess(Napi::Env env, Napi::Object exports);
 void registerUnixSocket(Napi::Env env, Napi::Object exports);
 void registerSegmentWriter(Napi::Env env, Napi::Object exports);
+void registerPlaylist(Napi::Env env, Napi::Object exports);
 void registerRecovery(Napi::Env env, Napi::Object exports);
 
 }  // namespace reelvault

@@ -71,16 +71,30 @@ std::optional<IndexRecord> decodeRecord(const uint8_t* bytes) {
   if (!sealed(bytes) || get<uint32_t>(bytes, 8) == 0) return std::nullopt;
   const auto firstPts = get<int64_t>(bytes, 24);
   if (!withinTime(get<int64_t>(bytes, 16)) || !withinTime(firstPts) || firstPts < kUnknownPts) return std::nullopt;
+  return parseRecord(bytes);
+}
+
+IndexRecord parseRecord(const uint8_t* bytes) {
   IndexRecord record{.offset = get<uint64_t>(bytes, 0),
                      .length = get<uint32_t>(bytes, 8),
                      .flags = get<uint32_t>(bytes, 12),
                      .startUs = get<int64_t>(bytes, 16),
-                     .firstPts = firstPts,
+                     .firstPts = get<int64_t>(bytes, 24),
                      .duration = get<uint32_t>(bytes, 40),
                      .crc32c = get<uint32_t>(bytes, 44),
                      .sequence = get<uint32_t>(bytes, 48)};
   std::memcpy(record.sha256.data(), bytes + 56, record.sha256.size());
   return record;
+}
+
+size_t compactIndex(std::span<uint8_t> index, uint64_t reelBytes) {
+  if (index.size() < kIndexRecordBytes) return 0;
+  uint8_t* next = index.data() + kIndexRecordBytes;
+  forEachRecord(index, reelBytes, [&next](const IndexRecord&, const uint8_t* bytes) {
+    if (next != bytes) std::memmove(next, bytes, kIndexRecordBytes);
+    next += kIndexRecordBytes;
+  });
+  return static_cast<size_t>(next - index.data()) / kIndexRecordBytes - 1;
 }
 
 }  // namespace reelvault

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "core/sha256.h"
 #include "writer/timeline.h"
@@ -39,5 +40,23 @@ IndexBytes encodeRecord(const IndexRecord& record);
 /// Nothing when the bytes are no header or record of this layout, their CRC does not hold, or they tell of a time that no recording has.
 std::optional<IndexHeader> decodeHeader(const uint8_t* bytes);
 std::optional<IndexRecord> decodeRecord(const uint8_t* bytes);
+/// The fields of a record that is known to hold.
+IndexRecord parseRecord(const uint8_t* bytes);
+
+/// Calls `take(record, bytes)` for the records of an index that hold (I1), in order: the others name bytes beyond `reelBytes`, overlap the one
+/// before, or are none.
+template <typename Take>
+void forEachRecord(std::span<const uint8_t> index, uint64_t reelBytes, Take take) {
+  uint64_t end = 0;
+  for (size_t at = kIndexRecordBytes; at + kIndexRecordBytes <= index.size(); at += kIndexRecordBytes) {
+    const auto record = decodeRecord(index.data() + at);
+    if (!record || record->offset < end || record->offset > reelBytes || record->length > reelBytes - record->offset) continue;
+    end = record->end();
+    take(*record, index.data() + at);
+  }
+}
+
+/// Moves the records of an index that hold together, right behind its header, and answers how many they are. What lies behind them is of no use.
+size_t compactIndex(std::span<uint8_t> index, uint64_t reelBytes);
 
 }  // namespace reelvault

@@ -109,17 +109,9 @@ std::string indexPathOf(const std::string& reelPath) { return reelPath.substr(0,
 ReelIndex readIndex(const std::string& contents, uint64_t reelBytes) {
   ReelIndex index;
   const auto* bytes = reinterpret_cast<const uint8_t*>(contents.data());
-  const size_t slots = contents.size() / kIndexRecordBytes;
-  if (slots == 0) return index;
+  if (contents.size() < kIndexRecordBytes) return index;
   if (const auto header = decodeHeader(bytes)) index.header = *header, index.headerHolds = true;
-  uint64_t end = 0;
-  for (size_t slot = 1; slot < slots; slot++) {
-    const auto record = decodeRecord(bytes + slot * kIndexRecordBytes);
-    const bool holds = record && record->offset >= end && record->offset <= reelBytes && record->length <= reelBytes - record->offset;
-    if (!holds) continue;
-    end = record->end();
-    index.records.push_back(*record);
-  }
+  forEachRecord({bytes, contents.size()}, reelBytes, [&index](const IndexRecord& record, const uint8_t*) { index.records.push_back(record); });
   index.exact = index.headerHolds && contents.size() == (index.records.size() + 1) * kIndexRecordBytes;
   return index;
 }

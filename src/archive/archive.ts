@@ -6,31 +6,20 @@ import { ReelError } from '../errors.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import { IndexCache } from './index-cache.ts';
 import { hourOf, indexPath, reelPath } from './reel.ts';
+import { noSegments, type ReelSegments } from './reel-segments.ts';
 import { reelHours } from './reel-tree.ts';
-import { addToRanges, endUs, mergeRange, type Segment, type TimeRange } from './segment.ts';
+import { mergeRange, type Segment, type TimeRange } from './segment.ts';
 import { type VolumeFiles, whenMissing } from './volume-files.ts';
 
-/** The part of one hour's reel that a range touches: `reel.slice(first, end)`. */
+/** The part of one hour's reel that a range touches: from `first` to `end`, which is not in it. */
 export interface ReelPart {
   readonly hour: number;
-  readonly reel: readonly Segment[];
+  readonly reel: ReelSegments;
   readonly first: number;
   readonly end: number;
 }
 
 const lastHour = hourOf(Date.UTC(9999, 11, 31, 23) * 1000);
-
-/** The first position in `reel` (in order of time and offset) for which `holds` is true. */
-const firstWhere = (reel: readonly Segment[], holds: (segment: Segment) => boolean): number => {
-  let low = 0;
-  let high = reel.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (holds(reel[middle] as Segment)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-};
 
 export const isDamage = (error: unknown): error is ReelError =>
   error instanceof ReelError && error.code === 'archive-damaged';
@@ -97,7 +86,7 @@ export class VolumeArchive {
   }
 
   /** As `reel`, but empty where the index is damaged: one bad hour must not take the others along. */
-  async readable(stream: string, hour: number): Promise<readonly Segment[]> {
+  async readable(stream: string, hour: number): Promise<ReelSegments> {
     const path = indexPath(stream, hour);
     try {
       const reel = await this.reel(stream, hour);
@@ -107,19 +96,19 @@ export class VolumeArchive {
       if (!isDamage(error)) throw error;
       if (!this.#damaged.has(path)) this.#onDamaged(stream, hour, error);
       this.#damaged.add(path);
-      return [];
+      return noSegments(hour);
     }
   }
 
   /** The durable segments of one hour in order; empty where there is no reel. `archive-damaged` where its index has no valid header. */
-  async reel(stream: string, hour: number): Promise<readonly Segment[]> {
+  async reel(stream: string, hour: number): Promise<ReelSegments> {
     const path = indexPath(stream, hour);
     const fd = whenMissing(() => this.files.open(path, constants.O_RDONLY), -1);
     if (fd < 0) {
       this.#cache.forget(path);
-      return [];
+      return noSegments(hour);
     }
-    let all: readonly Segment[];
+    let all: ReelSegments;
     try {
       all = await this.#cache.get(path, hour, fd, fstatSync(fd, { bigint: true }), () => this.#reelBytes(stream, hour));
     } finally {
@@ -128,10 +117,7 @@ export class VolumeArchive {
     const limit = this.#durableStart.get(stream);
     const last = all.at(-1);
     if (limit === undefined || last === undefined || last.startUs <= limit) return all;
-    return all.slice(
-      0,
-      firstWhere(all, (segment) => segment.startUs > limit),
-    );
+    return all.upTo(all.firstWhere((at) => all.startUs(at) > limit));
   }
 
   /** The newest hour that has a durable segment; damaged ones are passed over. */
@@ -174,9 +160,7 @@ export class VolumeArchive {
     const last = Math.min(this.#hour(toUs), firstRead - 1);
     const known = last < first ? [] : await this.catalog?.ranges(stream, first, last, fromUs, toUs);
     const ranges: TimeRange[] = [];
-    const add = (part: ReelPart): void => {
-      for (const segment of part.reel.slice(part.first, part.end)) addToRanges(ranges, segment);
-    };
+    const add = ({ reel, first, end }: ReelPart): void => reel.addTo(ranges, first, end);
     for (const piece of known ?? [])
       if ('hour' in piece) add(await this.#part(stream, piece.hour, fromUs, toUs));
       else for (const range of piece.ranges) mergeRange(ranges, range);
@@ -188,7 +172,7 @@ export class VolumeArchive {
   /** The durable segment of exactly these bytes, or `undefined`. */
   async find(stream: string, hour: number, offset: number, length: number): Promise<Segment | undefined> {
     const reel = await this.reel(stream, hour);
-    const found = reel[firstWhere(reel, (segment) => segment.offset >= offset)];
+    const found = reel.at(reel.firstWhere((at) => reel.offset(at) >= offset));
     return found?.offset === offset && found.length === length ? found : undefined;
   }
 
@@ -229,8 +213,8 @@ export class VolumeArchive {
 
   async #part(stream: string, hour: number, fromUs: number, toUs: number): Promise<ReelPart> {
     const reel = await this.readable(stream, hour);
-    const first = firstWhere(reel, (segment) => endUs(segment) > fromUs);
-    return { hour, reel, first, end: firstWhere(reel, (segment) => segment.startUs >= toUs) };
+    const first = reel.firstWhere((at) => reel.endUs(at) > fromUs);
+    return { hour, reel, first, end: reel.firstWhere((at) => reel.startUs(at) >= toUs) };
   }
 
   #reelBytes(stream: string, hour: number): number {

@@ -1,7 +1,7 @@
 /** Segments of reels, kept by index file and read on when that file has grown, else anew when it has changed. Bounded: the least recently used go first. */
 import type { BigIntStats } from 'node:fs';
 import { type IndexReading, readIndex } from './index-reader.ts';
-import type { Segment } from './segment.ts';
+import type { ReelSegments } from './reel-segments.ts';
 
 interface Entry {
   readonly size: bigint;
@@ -31,13 +31,7 @@ export class IndexCache {
    * asked for the length of the reel when the index must be read.
    * Rejects with `archive-damaged` where the header does not hold; a torn or damaged tail just ends the list.
    */
-  async get(
-    key: string,
-    hour: number,
-    fd: number,
-    stat: BigIntStats,
-    reelBytes: () => number,
-  ): Promise<readonly Segment[]> {
+  async get(key: string, hour: number, fd: number, stat: BigIntStats, reelBytes: () => number): Promise<ReelSegments> {
     const known = this.#entries.get(key);
     if (known && known.size === stat.size && known.mtimeNs === stat.mtimeNs && known.inode === stat.ino) {
       this.#entries.delete(key);

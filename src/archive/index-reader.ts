@@ -2,23 +2,22 @@
 import { read as readFd } from 'node:fs';
 import { promisify } from 'node:util';
 import { ReelError } from '../errors.ts';
+import { indexSlotBytes as slotBytes } from '../native.ts';
 import { decodeSegments } from './index-file.ts';
-import { largestIndex, indexSlotBytes as slotBytes } from './index-slots.ts';
-import type { Segment } from './segment.ts';
+import { largestIndex } from './index-slots.ts';
+import type { ReelSegments } from './reel-segments.ts';
 
 const read = promisify(readFd);
 
 /** What a reading found, and by what the next one knows that the file has only grown. */
 export interface IndexReading {
-  readonly segments: readonly Segment[];
+  readonly segments: ReelSegments;
   readonly header: Buffer;
-  /** The bytes of the last segment's record; `undefined` where the next reading must start over. */
-  readonly lastRecord: Buffer | undefined;
 }
 
 /** The bytes from `start` to `end`, or fewer where the file was cut meanwhile. */
 const readPart = async (fd: number, start: number, end: number): Promise<Buffer> => {
-  const bytes = Buffer.alloc(end - start);
+  const bytes = Buffer.allocUnsafeSlow(end - start); // kept: not a piece of what others share
   let filled = 0;
   while (filled < bytes.length) {
     const { bytesRead } = await read(fd, bytes, filled, bytes.length - filled, start + filled);
@@ -28,34 +27,22 @@ const readPart = async (fd: number, start: number, end: number): Promise<Buffer>
   return bytes.subarray(0, filled);
 };
 
-/** Copies what it keeps, so that no small slice holds the whole file's memory. */
-const reading = (segments: readonly Segment[], header: Buffer, slots: Buffer, firstSlot: number): IndexReading => {
-  const last = segments.length;
-  // Record n is number n of the reel. Where one in the middle does not hold, recovery may put it there again: then all is read anew.
-  const whole = last > 0 && segments.at(-1)?.sequence === last - 1;
-  const at = (last - firstSlot) * slotBytes;
-  return {
-    segments,
-    header: Buffer.from(header),
-    lastRecord: whole ? Buffer.from(slots.subarray(at, at + slotBytes)) : undefined,
-  };
-};
-
 /** Undefined where the file is not the one that was read before, with records added. */
 const readOn = async (
   fd: number,
   size: number,
   hour: number,
   reelBytes: number,
-  { segments, header, lastRecord }: IndexReading,
+  { segments, header }: IndexReading,
 ): Promise<IndexReading | undefined> => {
-  if (lastRecord === undefined) return undefined;
   const known = segments.length;
+  // Record n is number n of the reel. Where one in the middle does not hold, recovery may put it there again: then all is read anew.
+  if (known === 0 || segments.at(-1)?.sequence !== known - 1) return undefined;
   const slots = await readPart(fd, known * slotBytes, size);
-  if (!slots.subarray(0, slotBytes).equals(lastRecord)) return undefined;
+  if (!slots.subarray(0, slotBytes).equals(segments.records.subarray(-slotBytes))) return undefined;
   if (!(await readPart(fd, 0, slotBytes)).equals(header)) return undefined;
-  const [, ...added] = decodeSegments(Buffer.concat([header, slots]), hour, reelBytes);
-  return reading([...segments, ...added], header, slots, known);
+  const all = Buffer.concat([header, segments.records, slots.subarray(slotBytes)]);
+  return { segments: decodeSegments(all, hour, reelBytes), header };
 };
 
 /**
@@ -77,5 +64,5 @@ export const readIndex = async (
   const grown = former === undefined ? undefined : await readOn(fd, size, hour, reelBytes, former);
   if (grown !== undefined) return grown;
   const bytes = await readPart(fd, 0, size);
-  return reading(decodeSegments(bytes, hour, reelBytes), bytes.subarray(0, slotBytes), bytes, 0);
+  return { segments: decodeSegments(bytes, hour, reelBytes), header: Buffer.from(bytes.subarray(0, slotBytes)) };
 };

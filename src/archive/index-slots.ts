@@ -1,7 +1,5 @@
 /** The raw slots of an index file: a header, then records of the same size; docs/architecture.md, "Archive on disk". */
-
-/** Of the header, and of a record. */
-export const indexSlotBytes = 96;
+import { indexSlotBytes } from '../native.ts';
 
 /** 96-byte records of the shortest segments in use, 0.5 s, fill an hour with far less than this. */
 export const largestIndex = 16 * 1024 * 1024;

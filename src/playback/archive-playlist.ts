@@ -1,7 +1,7 @@
 /** Playlists over a stretch of the archive, written reel by reel so that memory does not grow with their length. */
-import type { ReelPart, VolumeArchive } from '../archive/archive.ts';
-import type { Segment } from '../archive/segment.ts';
-import { endList, header, roundedSeconds, SegmentLines } from './m3u8.ts';
+import type { VolumeArchive } from '../archive/archive.ts';
+import { SegmentLines } from '../native.ts';
+import { endList, header, longestSeconds, partLines } from './m3u8.ts';
 import { withoutTables } from './tables-lookup.ts';
 
 export interface ArchiveSpan {
@@ -14,16 +14,8 @@ export interface ArchiveSpan {
 export const longestSegment = async (archive: VolumeArchive, span: ArchiveSpan): Promise<number> => {
   let longest = 0;
   for await (const part of archive.parts(span.stream, span.fromUs, span.toUs))
-    for (let at = part.first; at < part.end; at += 1)
-      longest = Math.max(longest, roundedSeconds(part.reel[at] as never));
+    longest = Math.max(longest, longestSeconds(part));
   return longest;
-};
-
-const partLines = (lines: SegmentLines, part: ReelPart, without: ReadonlySet<Segment>, isFirst: boolean): string => {
-  let text = '';
-  for (let at = part.first; at < part.end; at += 1)
-    text += lines.add(part.reel, at, without, !(isFirst && at === part.first));
-  return text;
 };
 
 /**
@@ -34,19 +26,20 @@ export async function* archivePlaylist(
   archive: VolumeArchive,
   span: ArchiveSpan,
   params: { type: 'VOD' | 'EVENT'; over: boolean; targetDuration: number },
-): AsyncGenerator<string> {
+): AsyncGenerator<Buffer> {
   const lines = new SegmentLines();
-  yield header({
-    targetDuration: params.targetDuration,
-    mediaSequence: 0,
-    discontinuitySequence: 0,
-    type: params.type,
-  });
+  yield Buffer.from(
+    header({
+      targetDuration: params.targetDuration,
+      mediaSequence: 0,
+      discontinuitySequence: 0,
+      type: params.type,
+    }),
+  );
   let isFirst = true;
   for await (const part of archive.parts(span.stream, span.fromUs, span.toUs)) {
-    const without = await withoutTables(archive, span.stream, part.reel, part.first, part.end);
-    yield partLines(lines, part, without, isFirst);
+    yield partLines(lines, part, await withoutTables(archive, span.stream, part), isFirst);
     isFirst = false;
   }
-  if (params.over) yield endList;
+  if (params.over) yield Buffer.from(endList);
 }

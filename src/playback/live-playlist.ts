@@ -1,25 +1,20 @@
 /** The live playlist: the newest durable segments, closed when the broadcast is over. */
-import type { Segment } from '../archive/segment.ts';
-import type { LiveWindow, Placed } from './live-window.ts';
-import { endList, header, roundedSeconds, SegmentLines } from './m3u8.ts';
+import { SegmentLines } from '../native.ts';
+import type { LiveWindow } from './live-window.ts';
+import { endList, header, longestSeconds, partLines } from './m3u8.ts';
 
-const at = (placed: Placed): Segment => placed.reel[placed.position] as Segment;
-
-/** `segmentMs` is what the stream's segments aim at; `over` closes the playlist; `without` as in `SegmentLines`. */
+/** `segmentMs` is what the stream's segments aim at; `over` closes the playlist; `withoutTables` as in `partLines`, of each part of the window. */
 export const livePlaylist = (
   window: LiveWindow,
-  params: { segmentMs: number; over: boolean; without: ReadonlySet<Segment> },
-): string => {
-  const lines = new SegmentLines(window.former);
-  const longest = Math.max(
-    Math.ceil(params.segmentMs / 1000),
-    ...window.listed.map((placed) => roundedSeconds(at(placed))),
-  );
+  params: { segmentMs: number; over: boolean; withoutTables: readonly (readonly number[])[] },
+): Buffer => {
+  const lines = new SegmentLines(window.formerEndUs);
+  const longest = Math.max(Math.ceil(params.segmentMs / 1000), ...window.listed.map(longestSeconds));
   const head = header({
     targetDuration: longest,
     mediaSequence: window.mediaSequence,
     discontinuitySequence: window.discontinuitySequence,
   });
-  const body = window.listed.map((placed) => lines.add(placed.reel, placed.position, params.without)).join('');
-  return `${head}${body}${params.over ? endList : ''}`;
+  const body = window.listed.map((part, at) => partLines(lines, part, params.withoutTables[at] ?? []));
+  return Buffer.concat([Buffer.from(head), ...body, Buffer.from(params.over ? endList : '')]);
 };

@@ -7,9 +7,8 @@
  * every hour. A stream without an anchor starts from the clock, 3600 numbers an hour: should the anchor be lost, the numbers still
  * grow, as segments last a second or longer.
  */
-import type { VolumeArchive } from '../archive/archive.ts';
+import type { ReelPart, VolumeArchive } from '../archive/archive.ts';
 import { hourUs } from '../archive/reel.ts';
-import { isDiscontinuous, type Segment } from '../archive/segment.ts';
 import type { NumberAnchor } from '../recorder/stream-registry.ts';
 
 export interface AnchorStore {
@@ -20,9 +19,12 @@ export interface AnchorStore {
 
 export const seedAnchor = (hour: number): NumberAnchor => ({ hour, sequence: hour * 3600, discontinuities: 0 });
 
-/** How many segments of `reel` break off from the one before; `former` is the neighbour of the first. */
-export const countDiscontinuities = (reel: readonly Segment[], former: Segment | undefined): number =>
-  reel.reduce((count, segment, at) => count + (isDiscontinuous(segment, at === 0 ? former : reel[at - 1]) ? 1 : 0), 0);
+/** How many segments of the part break off from the one before; `olderEndUs` is the end of the reel before, where there is one. */
+export const countDiscontinuities = ({ reel, first, end }: ReelPart, olderEndUs: number | undefined): number => {
+  let count = 0;
+  for (let at = first; at < end; at += 1) if (reel.isDiscontinuous(at, olderEndUs)) count += 1;
+  return count;
+};
 
 /** The anchor of `hour`, counted from the stored one. Stores it when the hour is new. */
 export const anchorOf = async (
@@ -36,12 +38,12 @@ export const anchorOf = async (
   let anchor = seedAnchor(hour);
   if (stored !== undefined && stored.hour < hour) {
     let { sequence, discontinuities } = stored;
-    let former = (await archive.newestReel(stream, stored.hour))?.reel.at(-1);
+    let formerEndUs = (await archive.newestReel(stream, stored.hour))?.reel.lastEndUs;
     for (const past of archive.hours(stream, stored.hour * hourUs, (hour - 1) * hourUs)) {
       const reel = await archive.readable(stream, past);
       sequence += reel.length;
-      discontinuities += countDiscontinuities(reel, former);
-      former = reel.at(-1) ?? former;
+      discontinuities += countDiscontinuities({ hour: past, reel, first: 0, end: reel.length }, formerEndUs);
+      formerEndUs = reel.lastEndUs ?? formerEndUs;
     }
     anchor = { hour, sequence, discontinuities };
   }

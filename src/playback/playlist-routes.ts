@@ -2,13 +2,13 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { VolumeArchive } from '../archive/archive.ts';
-import { endUs, type Segment, type TimeRange } from '../archive/segment.ts';
+import type { TimeRange } from '../archive/segment.ts';
 import { ReelError } from '../errors.ts';
 import { checkStreamName } from '../recorder/stream-registry.ts';
 import { maxDurationSeconds, parsePlaylistName, parseSeconds } from './address.ts';
 import { type ArchiveSpan, archivePlaylist, longestSegment } from './archive-playlist.ts';
 import { livePlaylist } from './live-playlist.ts';
-import { type LiveWindow, liveWindow } from './live-window.ts';
+import { liveWindow } from './live-window.ts';
 import type { PlaybackSource } from './source.ts';
 import { withoutTables } from './tables-lookup.ts';
 
@@ -42,19 +42,6 @@ const nothingIn = async (archive: VolumeArchive, span: ArchiveSpan): Promise<Ree
   });
 };
 
-/** `withoutTables` for all reels that the window touches. */
-const withoutTablesOf = async (
-  archive: VolumeArchive,
-  stream: string,
-  { listed }: LiveWindow,
-): Promise<ReadonlySet<Segment>> => {
-  const parts = new Map<readonly Segment[], number>();
-  for (const { reel, position } of listed) if (!parts.has(reel)) parts.set(reel, position);
-  const without: Segment[] = [];
-  for (const [reel, first] of parts) without.push(...(await withoutTables(archive, stream, reel, first, reel.length)));
-  return new Set(without);
-};
-
 const asPlaylist = (reply: FastifyReply): FastifyReply =>
   reply.type('application/vnd.apple.mpegurl').header('cache-control', 'no-cache');
 
@@ -71,17 +58,15 @@ export const playlistRoutes = (app: FastifyInstance, params: PlaylistParams): vo
   const sendLive = async (stream: string, reply: FastifyReply): Promise<FastifyReply> => {
     const archive = source.archive(stream);
     const window = await liveWindow(archive, source, stream, liveSegments);
-    const last = window?.listed.at(-1);
-    const newest = last?.reel[last.position];
-    if (window === undefined || newest === undefined)
+    if (window === undefined)
       throw new ReelError('no-recording', {
         expected: 'a first segment of the stream',
         got: 'none yet',
         details: { stream },
       });
-    const over = isOver(stream, endUs(newest));
-    const without = await withoutTablesOf(archive, stream, window);
-    const text = livePlaylist(window, { segmentMs: source.segmentMs(stream), over, without });
+    const over = isOver(stream, window.listed.at(-1)?.reel.lastEndUs ?? 0);
+    const without = await Promise.all(window.listed.map((part) => withoutTables(archive, stream, part)));
+    const text = livePlaylist(window, { segmentMs: source.segmentMs(stream), over, withoutTables: without });
     return asPlaylist(reply).send(text);
   };
 
@@ -92,10 +77,10 @@ export const playlistRoutes = (app: FastifyInstance, params: PlaylistParams): vo
     isHead: boolean,
   ): Promise<FastifyReply> => {
     const archive = source.archive(span.stream);
-    const newest = type === 'EVENT' ? await archive.newest(span.stream) : undefined;
+    const newest = type === 'EVENT' ? (await archive.newestReel(span.stream))?.reel.lastEndUs : undefined;
     const longest = await longestSegment(archive, span);
     if (longest === 0) throw await nothingIn(archive, span);
-    const over = type === 'VOD' || newest === undefined || isOver(span.stream, endUs(newest));
+    const over = type === 'VOD' || newest === undefined || isOver(span.stream, newest);
     // An event grows by segments that are not known yet, and its target must not: it starts from what the segments aim at.
     const targetDuration =
       type === 'VOD' ? longest : Math.max(longest, Math.ceil(source.segmentMs(span.stream) / 1000));

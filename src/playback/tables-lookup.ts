@@ -1,6 +1,7 @@
 /** The PAT and PMT that lie in a segment, and which segments have none to offer. */
-import type { VolumeArchive } from '../archive/archive.ts';
-import { hasFlag, type Segment } from '../archive/segment.ts';
+import type { ReelPart, VolumeArchive } from '../archive/archive.ts';
+import type { ReelSegments } from '../archive/reel-segments.ts';
+import type { Segment } from '../archive/segment.ts';
 import { segmentFlags } from '../native.ts';
 import { tablesOwner } from './m3u8.ts';
 import { TablesFinder } from './tables.ts';
@@ -12,7 +13,7 @@ const scanBytes = 1024 * 1024;
 export const tablesOf = async (
   archive: VolumeArchive,
   stream: string,
-  reel: readonly Segment[],
+  reel: ReelSegments,
   segment: Segment,
 ): Promise<Buffer | undefined> => {
   const last = reel.at(-1) ?? segment;
@@ -26,25 +27,22 @@ export const tablesOf = async (
 };
 
 /**
- * Those owners of tables (`tablesOwner`) of the segments `reel.slice(first, end)` in which none are found: an EXT-X-MAP may not name
- * them. Media is read only for an owner that does not begin with its tables, which is one that a publisher began in the middle.
+ * Those owners of tables (`tablesOwner`) of the part's segments in which none are found: an EXT-X-MAP may not name them. Media is read only
+ * for an owner that does not begin with its tables, which is one that a publisher began in the middle.
  */
 export const withoutTables = async (
   archive: VolumeArchive,
   stream: string,
-  reel: readonly Segment[],
-  first: number,
-  end: number,
-): Promise<ReadonlySet<Segment>> => {
-  const owners = new Set<Segment>();
-  for (let at = first; at < end; at += 1) {
-    const segment = reel[at] as Segment;
-    if (at === first) owners.add(tablesOwner(reel, at));
-    else if (hasFlag(segment, segmentFlags.discontinuity)) owners.add(segment);
-  }
-  const without = new Set<Segment>();
+  { reel, first, end }: ReelPart,
+): Promise<readonly number[]> => {
+  const owners = [tablesOwner(reel, first)];
+  for (let at = first + 1; at < end; at += 1) if (reel.hasFlag(at, segmentFlags.discontinuity)) owners.push(at);
+  const without: number[] = [];
   for (const owner of owners)
-    if (!hasFlag(owner, segmentFlags.tables) && (await tablesOf(archive, stream, reel, owner)) === undefined)
-      without.add(owner);
+    if (
+      !reel.hasFlag(owner, segmentFlags.tables) &&
+      (await tablesOf(archive, stream, reel, reel.at(owner) as Segment)) === undefined
+    )
+      without.push(owner);
   return without;
 };

@@ -24,7 +24,7 @@ const partsOf = async (fromUs: number, toUs: number): Promise<Segment[]> =>
 test('an empty volume has nothing and says so without an error', async () => {
   assert.deepEqual(archive.streams(), []);
   assert.deepEqual(archive.hours('cam', 0, Number.MAX_SAFE_INTEGER), []);
-  assert.deepEqual(await archive.reel('cam', someHour), []);
+  assert.deepEqual([...(await archive.reel('cam', someHour))], []);
   assert.equal(await archive.newest('cam'), undefined);
   assert.deepEqual(await archive.ranges('cam', 0, Number.MAX_SAFE_INTEGER), []);
 });
@@ -81,19 +81,19 @@ test('ranges join neighbours over hours and part where time is missing', async (
 test('an index that grows is read again, and a torn record at its end is no error', async () => {
   const segments = run(someHour, 4);
   volume.reel('cam', segments.slice(0, 2), encodeRecord(segments[2] as Segment).subarray(0, 50));
-  assert.deepEqual(await archive.reel('cam', someHour), segments.slice(0, 2));
+  assert.deepEqual([...(await archive.reel('cam', someHour))], segments.slice(0, 2));
   volume.reel('cam', segments);
-  assert.deepEqual(await archive.reel('cam', someHour), segments);
+  assert.deepEqual([...(await archive.reel('cam', someHour))], segments);
   assert.equal(await archive.reel('cam', someHour), await archive.reel('cam', someHour), 'unchanged: the same list');
   fs.rmSync(path.join(volume.root, `dvr/cam/${hourPath(someHour)}.idx`));
-  assert.deepEqual(await archive.reel('cam', someHour), []);
+  assert.deepEqual([...(await archive.reel('cam', someHour))], []);
 });
 
 test('what is not known durable is hidden everywhere', async () => {
   const segments = run(someHour, 4);
   volume.reel('cam', segments);
   archive.showUpTo('cam', (segments[1] as Segment).startUs);
-  assert.deepEqual(await archive.reel('cam', someHour), segments.slice(0, 2));
+  assert.deepEqual([...(await archive.reel('cam', someHour))], segments.slice(0, 2));
   assert.deepEqual(await archive.newest('cam'), segments[1]);
   assert.equal(await archive.find('cam', someHour, 2 * 188, 188), undefined);
   assert.deepEqual(await archive.ranges('cam', 0, start + hourUs), [{ startUs: start, endUs: start + 4e6 }]);

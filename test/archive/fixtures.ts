@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { hourPath, hourUs } from '../../src/archive/reel.ts';
+import { ReelSegments } from '../../src/archive/reel-segments.ts';
 import type { Segment } from '../../src/archive/segment.ts';
 import { Jail } from '../../src/datapath/jail.ts';
 import { crc32c } from '../../src/native.ts';
@@ -65,6 +66,10 @@ export const segmentsOf = (hour: number, wanted: readonly Wanted[]): Segment[] =
     return segment;
   });
 };
+
+/** Segments of one hour as the archive holds them. */
+export const reelOf = (segments: readonly Segment[]): ReelSegments =>
+  new ReelSegments(segments[0]?.hour ?? 0, Buffer.concat(segments.map(encodeRecord)));
 
 /** `count` segments of two seconds from the hour's start. */
 export const run = (hour: number, count: number, from = 0): Segment[] =>

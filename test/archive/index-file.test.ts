@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeSegments } from '../../src/archive/index-file.ts';
+import { decodeSegments as decodeInPlace } from '../../src/archive/index-file.ts';
+import type { Segment } from '../../src/archive/segment.ts';
 import { ReelError } from '../../src/errors.ts';
 import { encodeHeader, encodeIndex, encodeRecord, run, segmentsOf, someHour } from './fixtures.ts';
 
 const segments = run(someHour, 5);
 const reelBytes = 5 * 188;
+const decodeSegments = (bytes: Buffer, hour: number, reelBytes: number): Segment[] => [
+  ...decodeInPlace(Buffer.from(bytes), hour, reelBytes),
+];
 
 test('every record comes back as it was written', () => {
   assert.deepEqual(decodeSegments(encodeIndex(someHour, segments), someHour, reelBytes), segments);

@@ -358,9 +358,9 @@ test('a full volume: the publisher is told, what was acknowledged stays, and the
       for (const { offset, length, crc32c: sum } of durable)
         assert.equal(crc32c(kept.subarray(offset, offset + length)), sum);
       const archive = host.recorder.archive('full');
-      const named = (await Array.fromAsync(archive.parts('full', 0, Number.MAX_SAFE_INTEGER))).flatMap(
-        ({ reel }) => reel,
-      );
+      const named = (await Array.fromAsync(archive.parts('full', 0, Number.MAX_SAFE_INTEGER))).flatMap(({ reel }) => [
+        ...reel,
+      ]);
       assert.deepEqual(named.slice(0, durable.length), durable);
       assert.equal((await publishUntilAnswered(host, 'full', bytes)).slice(0, 12), 'HTTP/1.1 507');
     } finally {

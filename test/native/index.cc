@@ -62,6 +62,20 @@ TEST_CASE("only records count that hold, follow each other and name bytes of the
   CHECK(readIndex(header + text(encodeRecord(sample(UINT64_MAX - 5, 100))), 100).records.empty());
 }
 
+TEST_CASE("the records that hold are moved together") {
+  std::string broken = text(encodeRecord(sample(100, 100)));
+  broken[3] ^= 1;
+  std::string contents = text(encodeHeader({.hourUs = 0})) + text(encodeRecord(sample(0, 100))) + broken + text(encodeRecord(sample(200, 100))) + "torn";
+  const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(contents.data()), contents.size());
+  REQUIRE(compactIndex(bytes, 400) == 2);
+  CHECK(parseRecord(&bytes[kIndexRecordBytes]) == sample(0, 100));
+  CHECK(parseRecord(&bytes[2 * kIndexRecordBytes]) == sample(200, 100));
+  CHECK(compactIndex(bytes, 299) == 1);
+  CHECK(compactIndex(bytes.first(kIndexRecordBytes), 400) == 0);
+  CHECK(compactIndex(bytes.first(kIndexRecordBytes - 1), 400) == 0);
+  CHECK(compactIndex({}, 400) == 0);
+}
+
 TEST_CASE("times that no recording has make a record or header invalid, though its sum holds") {
   for (const int64_t us : {INT64_MAX, INT64_MAX - 1000, INT64_MIN, int64_t{300'000'000'000'000'000}, int64_t{-300'000'000'000'000'000}}) {
     IndexRecord record = sample(5, 6);

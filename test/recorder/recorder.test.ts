@@ -194,9 +194,9 @@ test('a drain in mid-recording: publishers are told, all they were acknowledged 
     await own.attach();
     for (const [stream, segments] of durable) {
       const archive = own.recorder.archive(stream);
-      const kept = (await Array.fromAsync(archive.parts(stream, 0, Number.MAX_SAFE_INTEGER))).flatMap(
-        (part) => part.reel,
-      );
+      const kept = (await Array.fromAsync(archive.parts(stream, 0, Number.MAX_SAFE_INTEGER))).flatMap(({ reel }) => [
+        ...reel,
+      ]);
       assert.deepEqual(kept, segments);
     }
   } finally {

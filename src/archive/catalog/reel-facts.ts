@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, readFileSync } from 'node:fs';
 import { ReelError } from '../../errors.ts';
 import { readContents } from '../index-file.ts';
 import { indexPath, reelPath } from '../reel.ts';
-import { addToRanges, type TimeRange } from '../segment.ts';
+import type { TimeRange } from '../segment.ts';
 import { type VolumeFiles, whenMissing } from '../volume-files.ts';
 import { type ReelFacts, reelFlags } from './catalog-reel.ts';
 
@@ -34,7 +34,7 @@ export const reelFacts = (files: VolumeFiles, stream: string, hour: number): Ree
       const index = readIndex(fd, reelBytes);
       if (index?.hour !== hour) return damaged(bytes);
       const ranges: TimeRange[] = [];
-      for (const segment of index.segments) addToRanges(ranges, segment);
+      index.segments.addTo(ranges);
       const flags = (ranges.length > 1 ? reelFlags.gaps : 0) | (index.evidence ? reelFlags.evidence : 0);
       return { bytes, segments: index.segments.length, flags, ranges };
     },

@@ -2,9 +2,10 @@
 
 import type { KeyObject } from 'node:crypto';
 import { closeSync, constants, fstatSync } from 'node:fs';
+import { indexSlotBytes } from '../../native.ts';
 import { readFileAt } from '../evidence/read-file.ts';
 import type { EvidenceStatement } from '../evidence/signature.ts';
-import { indexSlotBytes, largestIndex, recordSlots } from '../index-slots.ts';
+import { largestIndex, recordSlots } from '../index-slots.ts';
 import { hourOf, indexPath, reelPath, signaturePath } from '../reel.ts';
 import { type VolumeFiles, whenMissing } from '../volume-files.ts';
 import { type CheckLevel, type Finding, finding } from './findings.ts';

@@ -1,8 +1,8 @@
 /** What one reel, its index and its signature say of each other. Pure but for reading the reel's bytes; used on a volume and on copies. */
 import type { KeyObject } from 'node:crypto';
-import { decodeIndex, type SegmentRecord } from '../../native.ts';
+import { decodeIndex, indexSlotBytes, type SegmentRecord } from '../../native.ts';
 import { chainOf, decodeStatement, type EvidenceStatement, signatureHolds } from '../evidence/signature.ts';
-import { headerUuid, indexSlotBytes, recordBytes, recordSlots } from '../index-slots.ts';
+import { headerUuid, recordBytes, recordSlots } from '../index-slots.ts';
 import { hourUs } from '../reel.ts';
 import { endUs } from '../segment.ts';
 import { type Finding, finding, some } from './findings.ts';

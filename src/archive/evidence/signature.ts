@@ -1,6 +1,6 @@
 /** The signature file of a reel, byte by byte as docs/archive.md has it ("Evidence"). */
 import { createHash, type KeyObject, sign, verify } from 'node:crypto';
-import { indexSlotBytes } from '../index-slots.ts';
+import { indexSlotBytes } from '../../native.ts';
 
 export const signatureBytes = 384;
 const signedBytes = 320;

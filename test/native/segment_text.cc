@@ -1,0 +1,78 @@
+#include "playlist/segment_text.h"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using namespace reelvault;
+
+namespace {
+
+constexpr int64_t kTenUs = 1'795'255'200'000'000;  // 2026-11-21 10:00 UTC
+constexpr char kTenPath[] = "2026/11/21/10";
+
+class Reel {
+ public:
+  Reel& add(int64_t atUs, uint32_t flags, uint32_t duration = 180000) {
+    const IndexBytes bytes = encodeRecord({.offset = bytes_.size() / kIndexRecordBytes * 188, .length = 188, .flags = flags, .startUs = kTenUs + atUs, .duration = duration});
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    return *this;
+  }
+  SegmentRun run(uint32_t first = 0) const {
+    return {.records = bytes_, .hourPath = kTenPath, .first = first, .end = static_cast<uint32_t>(bytes_.size() / kIndexRecordBytes)};
+  }
+
+ private:
+  std::vector<uint8_t> bytes_;
+};
+
+std::string written(const Reel& reel) { return std::string(SegmentText(std::nullopt).write(reel.run())); }
+
+size_t count(std::string_view text, std::string_view what) {
+  size_t found = 0;
+  for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) found++;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("a segment with its time, its length and its bytes") {
+  CHECK(written(Reel().add(1'500'999, 5, 172801)) == "#EXT-X-PROGRAM-DATE-TIME:2026-11-21T10:00:01.500Z\n#EXTINF:1.920011,\n2026/11/21/10/0-188.ts\n");
+  CHECK(written(Reel().add(0, 5, UINT32_MAX)).find("#EXTINF:47721.858833,\n") != std::string::npos);
+  CHECK(written(Reel().add(0, 5, 0)).find("#EXTINF:0.000000,\n") != std::string::npos);
+}
+
+TEST_CASE("time goes on over hours, and before 1970 and the year 0") {
+  SegmentText text(std::nullopt);
+  for (const auto& [us, date] : {std::pair{kHourUs - 1, "2026-11-21T10:59:59.999Z"}, {kHourUs, "2026-11-21T11:00:00.000Z"}, {-kTenUs - 1, "1969-12-31T23:59:59.999Z"}, {-kTenUs - 62'198'755'200'000'000, "-000001-01-01T00:00:00.000Z"}})
+    CHECK(text.write(Reel().add(us, 5).run()).find(date) != std::string::npos);
+}
+
+TEST_CASE("a hole or a flag breaks off, from the neighbour before too, and the first of a playlist never") {
+  const Reel reel = Reel().add(0, 7).add(2'000'000, 5).add(4'001'001, 5).add(6'002'001, 5);
+  CHECK(count(written(reel), "#EXT-X-DISCONTINUITY\n") == 2);
+  SegmentRun run = reel.run();
+  run.startsPlaylist = true;
+  CHECK(count(SegmentText(std::nullopt).write(run), "#EXT-X-DISCONTINUITY\n") == 1);
+  CHECK(count(SegmentText(kTenUs + 2'000'000).write(reel.run(2)), "#EXT-X-DISCONTINUITY\n") == 1);
+  CHECK(count(SegmentText(kTenUs + 4'000'001).write(reel.run(2)), "#EXT-X-DISCONTINUITY\n") == 0);
+  SegmentText twice(std::nullopt);
+  run.end = 2;
+  (void)twice.write(run);
+  CHECK(count(twice.write(reel.run(2)), "#EXT-X-DISCONTINUITY\n") == 1);
+}
+
+TEST_CASE("segments without tables get them from the last break, named when they change") {
+  const Reel reel = Reel().add(0, 5).add(2'000'000, 1).add(4'000'000, 1).add(6'000'000, 7).add(8'000'000, 1).add(10'000'000, 5);
+  const std::string text = written(reel);
+  CHECK(count(text, "#EXT-X-MAP") == 2);
+  CHECK(text.find("#EXT-X-MAP:URI=\"2026/11/21/10/0-188.tables.ts\"\n#EXT-X-PROGRAM-DATE-TIME:2026-11-21T10:00:02.000Z") != std::string::npos);
+  CHECK(text.find("#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"2026/11/21/10/564-188.tables.ts\"\n") != std::string::npos);
+  const uint32_t none[] = {3};
+  SegmentRun run = reel.run();
+  run.withoutTables = none;
+  CHECK(count(SegmentText(std::nullopt).write(run), "#EXT-X-MAP") == 1);
+  SegmentRun later = reel.run(4);
+  later.tables = 3;
+  CHECK(SegmentText(std::nullopt).write(later).starts_with("#EXT-X-MAP:URI=\"2026/11/21/10/564-188.tables.ts\"\n"));
+}
