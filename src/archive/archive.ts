@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { closeSync, constants, createReadStream, fstatSync, type ReadStream } from 'node:fs';
 import { ReelError } from '../errors.ts';
 import type { Catalog } from './catalog/catalog.ts';
+import type { RangePiece } from './catalog/catalog-reel.ts';
 import { IndexCache } from './index-cache.ts';
+import { readAhead } from './read-ahead.ts';
 import { hourOf, indexPath, reelPath } from './reel.ts';
 import { noSegments, type ReelSegments } from './reel-segments.ts';
 import { reelHours } from './reel-tree.ts';
@@ -133,20 +135,13 @@ export class VolumeArchive {
     return (await this.newestReel(stream))?.reel.at(-1);
   }
 
-  /** Reel by reel from `firstHour` on, the durable segments that touch `[fromUs, toUs)`. Holds two reels at a time: the next is read while one is used. */
+  /** Reel by reel from `firstHour` on, the durable segments that touch `[fromUs, toUs)`. The next few reels are read while one is used. */
   async *parts(stream: string, fromUs: number, toUs: number, firstHour = 0): AsyncGenerator<ReelPart> {
-    let former: Promise<ReelPart> | undefined;
     // The last segment of the hour before may reach into this one.
     const first = Math.max(firstHour, this.#hour(fromUs) - 1);
-    for (const hour of reelHours(this.#list, stream, first, this.#hour(toUs))) {
-      const next = this.#part(stream, hour, fromUs, toUs);
-      next.catch(() => {}); // nobody may wait for it any more
-      const part = await former;
-      former = next;
-      if (part !== undefined && part.first < part.end) yield part;
-    }
-    const last = await former;
-    if (last !== undefined && last.first < last.end) yield last;
+    const hours = reelHours(this.#list, stream, first, this.#hour(toUs));
+    for await (const part of readAhead(hours, (hour) => this.#part(stream, hour, fromUs, toUs)))
+      if (part.first < part.end) yield part;
   }
 
   /**
@@ -161,8 +156,9 @@ export class VolumeArchive {
     const known = last < first ? [] : await this.catalog?.ranges(stream, first, last, fromUs, toUs);
     const ranges: TimeRange[] = [];
     const add = ({ reel, first, end }: ReelPart): void => reel.addTo(ranges, first, end);
-    for (const piece of known ?? [])
-      if ('hour' in piece) add(await this.#part(stream, piece.hour, fromUs, toUs));
+    const read = async (piece: RangePiece) => ('hour' in piece ? this.#part(stream, piece.hour, fromUs, toUs) : piece);
+    for await (const piece of readAhead(known ?? [], read))
+      if ('reel' in piece) add(piece);
       else for (const range of piece.ranges) mergeRange(ranges, range);
     if (known === undefined || firstRead <= this.#hour(toUs))
       for await (const part of this.parts(stream, fromUs, toUs, known === undefined ? 0 : firstRead)) add(part);
