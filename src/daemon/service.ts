@@ -31,7 +31,7 @@ import { VolumeKeys } from '../volume/manager/keys.ts';
 import { VolumeLeases } from '../volume/manager/leases.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
 import { VolumeReencryption } from '../volume/manager/reencryption.ts';
-import { archiveCheckPart, evidenceKeysPart } from './archive-part.ts';
+import { archiveCatalogPart, archiveCheckPart, evidenceKeysPart } from './archive-part.ts';
 import { beginAudit, peerOfRequest } from './audit-part.ts';
 import { closingPart } from './closing-part.ts';
 import { streamEvents, volumeEvents } from './event-sources.ts';
@@ -199,6 +199,7 @@ export class Service {
       retention: this.#retention.retention,
       episodes: this.#retention.episodes,
       growth: this.#growth,
+      archiveCatalog: archiveCatalogPart(this.#recorder),
       archiveCheck: archiveCheckPart(this.#checker, this.#recorder),
       evidenceKeys: evidenceKeysPart(this.#evidenceKeys),
       events: { bus: this.#events },

@@ -6,6 +6,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPlug
 import type { BasicAuth } from '../auth/basic.ts';
 import type { TicketOffice } from '../auth/tickets.ts';
 import { type Access, guard } from './access.ts';
+import { type ArchiveCatalogPart, archiveCatalogRoutes } from './archive-catalog.ts';
 import { type ArchiveCheckPart, archiveCheckRoutes } from './archive-check.ts';
 import { archiveEpisodeRoutes, type EpisodesPart } from './archive-episodes.ts';
 import { archiveRetentionRoutes, type RetentionPart } from './archive-retention.ts';
@@ -44,6 +45,7 @@ export interface AppParams {
   readonly growth: VolumeGrowPart;
   readonly reencryption: ReencryptPart;
   readonly archiveCheck: ArchiveCheckPart;
+  readonly archiveCatalog: ArchiveCatalogPart;
   readonly evidenceKeys: EvidenceKeysPart;
   readonly streams: StreamsPart;
   readonly retention: RetentionPart;
@@ -130,6 +132,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     await scope.register(volumeDestroyRoutes, { destroyer: params.volumeDestroy });
     await scope.register(volumeReencryptRoutes, { reencryption: params.reencryption });
     await scope.register(archiveCheckRoutes, { check: params.archiveCheck });
+    await scope.register(archiveCatalogRoutes, { catalog: params.archiveCatalog });
     await scope.register(evidenceKeyRoutes, { keys: params.evidenceKeys });
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
     await scope.register(archiveRetentionRoutes, { retention: params.retention });

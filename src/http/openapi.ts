@@ -36,6 +36,7 @@ export const describeApi = async (): Promise<string> => {
     retention: { get: absent, change: absent, changeStream: absent, purge: absent, thin: absent },
     episodes: { list: absent, put: absent, remove: absent },
     growth: { grow: absent },
+    archiveCatalog: { view: absent, rebuild: absent },
     archiveCheck: { start: absent, view: absent, stop: absent, recover: absent },
     evidenceKeys: { list: absent, rotate: absent },
     reencryption: { status: absent, begin: absent, resume: absent },

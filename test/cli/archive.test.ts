@@ -107,6 +107,23 @@ describe('archive', { timeout: 1_200_000 }, () => {
     assert.equal((await json('episode', 'remove', 'final')).removed, false);
   });
 
+  test('rebuild finds what was laid in by hand, and the state is told', async () => {
+    const ground = new TemporaryVolume();
+    try {
+      ground.reel('garden', segments(thisHour - 5, 3));
+      await cp(path.join(ground.root, 'dvr/garden'), path.join(root, 'dvr/garden'), { recursive: true });
+    } finally {
+      await ground.remove();
+    }
+    const { uid, gid } = await stat(path.join(root, 'dvr'));
+    await promisify(execFile)('chown', ['-R', `${uid}:${gid}`, path.join(root, 'dvr/garden')]);
+    const { state, rebuild, problem } = await json('rebuild', 'main');
+    assert.deepEqual([state, rebuild.streams, rebuild.streamsDone, problem], ['ready', 2, 2, null]);
+    assert.match(await done('archive', 'rebuild', 'main'), /^main: the catalog has \d+ reels of 2 streams$/m);
+    const none = await service.run(['archive', 'rebuild', 'none', '--json']);
+    assert.equal(JSON.parse(none.stderr).error.code, 'volume-state');
+  });
+
   test('a wrong use says what would be right', async () => {
     for (const args of [
       ['retention', 'set'],

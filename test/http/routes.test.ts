@@ -283,6 +283,14 @@ test('checks: begun with level, stream and rate, looked at, stopped; a reel reco
     assert.equal((await ask('POST', `/api/v1/volumes/main/check?${query}`)).statusCode, 400, query);
 });
 
+test('a catalog: looked at, and made anew', async () => {
+  seen.calls.length = 0;
+  assert.equal((await ask('GET', '/api/v1/volumes/main/catalog')).json().state, 'ready');
+  const begun = await ask('POST', '/api/v1/volumes/main/catalog/rebuild');
+  assert.deepEqual([begun.statusCode, begun.json().rebuild.reels], [202, 3]);
+  assert.deepEqual(seen.calls, [{ call: 'catalog rebuild', name: 'main' }]);
+});
+
 test('evidence keys: listed and rotated', async () => {
   seen.calls.length = 0;
   assert.equal((await ask('GET', '/api/v1/archive/evidence-keys')).json().keys[0].publicKey, 'PEM');

@@ -9,6 +9,7 @@ import { TicketOffice } from '../../src/auth/tickets.ts';
 import { ReelError } from '../../src/errors.ts';
 import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
+import type { ArchiveCatalogPart } from '../../src/http/archive-catalog.ts';
 import type { ArchiveCheckPart, ArchiveCheckView } from '../../src/http/archive-check.ts';
 import type { EpisodesPart } from '../../src/http/archive-episodes.ts';
 import type { RetentionPart } from '../../src/http/archive-retention.ts';
@@ -255,6 +256,15 @@ export const standIn = async (
     ...{ volume: name, state, level: 'index', stream: null, startedAt: 1, endedAt: null, problem: null, at: null },
     ...{ streams: 1, streamsDone: 0, reels: 0, bytes: 0, damage: 0, notices: 0, findings: [] },
   });
+  const catalog = { state: 'ready' as const, rebuild: null, problem: null };
+  const archiveCatalog: ArchiveCatalogPart = {
+    view: async (volume) => ({ volume, ...catalog }),
+    rebuild: async (volume) => {
+      note('catalog rebuild', volume);
+      const rebuild = { why: 'it was asked for', streams: 2, streamsDone: 1, reels: 3 };
+      return { volume, ...catalog, state: 'rebuilding', rebuild };
+    },
+  };
   const archiveCheck: ArchiveCheckPart = {
     start: async (name, options) => {
       note('check', name, options);
@@ -345,6 +355,7 @@ export const standIn = async (
     growth,
     retention,
     episodes,
+    archiveCatalog,
     archiveCheck,
     evidenceKeys,
     reencryption,

@@ -28,6 +28,15 @@ export interface CatalogCalls {
 
 export type CatalogCall = keyof CatalogCalls;
 
+/** A part of a rebuild. */
+export interface RebuildStep {
+  readonly streams: number;
+  /** Before this step. */
+  readonly streamsDone: number;
+  /** Does it; the number of reels that it found. */
+  readonly run: () => number;
+}
+
 /** Those that change nothing. */
 export const queries: ReadonlySet<CatalogCall> = new Set(['list', 'totals', 'ranges']);
 
@@ -104,19 +113,24 @@ export class CatalogWork implements CatalogCalls {
   }
 
   /** Steps that make a row for each reel that has none, a day of a stream each. Reels may come and go meanwhile. */
-  *rebuild(): Generator<() => void> {
-    for (const stream of this.#names('dvr'))
+  *rebuild(): Generator<RebuildStep> {
+    const streams = this.#names('dvr');
+    for (const [streamsDone, stream] of streams.entries())
       for (const year of this.#names(`dvr/${stream}`))
         for (const month of this.#names(`dvr/${stream}/${year}`))
           for (const day of this.#names(`dvr/${stream}/${year}/${month}`))
-            yield () => this.#addDay(stream, year, month, day);
+            yield { streams: streams.length, streamsDone, run: () => this.#addDay(stream, year, month, day) };
   }
 
-  #addDay(stream: string, year: string, month: string, day: string): void {
+  #addDay(stream: string, year: string, month: string, day: string): number {
+    let reels = 0;
     for (const name of this.#names(`dvr/${stream}/${year}/${month}/${day}`)) {
       const hour = name.endsWith('.idx') ? parseHour(year, month, day, name.slice(0, -4)) : undefined;
-      if (hour !== undefined && !this.#rows.has({ stream, hour })) this.closed({ stream, hour });
+      if (hour === undefined) continue;
+      if (!this.#rows.has({ stream, hour })) this.closed({ stream, hour });
+      reels += 1;
     }
+    return reels;
   }
 
   readonly #names = (path: string): readonly string[] =>

@@ -9,10 +9,11 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { Jail } from '../../datapath/jail.ts';
 import { ReelError, toReelError, type WireError } from '../../errors.ts';
 import type { VolumeFiles } from '../volume-files.ts';
-import { CatalogWork, queries } from './catalog-work.ts';
+import type { CatalogReel } from './catalog-reel.ts';
+import { CatalogWork, queries, type RebuildStep } from './catalog-work.ts';
 import { ReelRows } from './reel-rows.ts';
 import { openTables, removeDatabase } from './schema.ts';
-import type { CallMessage, FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
+import type { CallMessage, FromWorker, RebuildProgress, ToWorker, WorkerStart } from './worker-messages.ts';
 
 /** Primary result codes of SQLite. */
 const sqliteFull = 13;
@@ -20,6 +21,8 @@ const sqliteDamaged: readonly number[] = [11, 26];
 
 /** A rebuild commits what it has found after so much work, and rests as long: recordings have the disk and the processor before it. */
 const stepMs = 25;
+
+const noProgress: RebuildProgress = { streams: 0, streamsDone: 0, reels: 0 };
 
 const sqliteCode = (error: unknown): number | undefined => {
   const { errcode } = (error ?? {}) as { errcode?: unknown };
@@ -46,7 +49,8 @@ export class CatalogWorker {
   readonly #files: VolumeFiles;
   #opened: Opened | undefined;
   #waiting: CallMessage[] = [];
-  #rebuild: Generator<() => void> | undefined;
+  #rebuild: Generator<RebuildStep> | undefined;
+  #progress: RebuildProgress = noProgress;
 
   constructor(port: MessagePort, start: WorkerStart) {
     this.#port = port;
@@ -57,6 +61,7 @@ export class CatalogWorker {
   start(): void {
     this.#port.on('message', (message: ToWorker) => {
       if (message === 'close') this.#close();
+      else if (message === 'rebuild') this.#makeAnew();
       else this.#take(message);
     });
     this.#guard(() => {
@@ -92,6 +97,7 @@ export class CatalogWorker {
 
   #beginRebuild(why: string): void {
     this.#post({ type: 'rebuilding', why });
+    this.#progress = noProgress;
     this.#rebuild = this.#mustBeOpen().work.rebuild();
     setTimeout(() => this.#rebuildStep(), 0);
   }
@@ -110,13 +116,42 @@ export class CatalogWorker {
             this.#rebuild = undefined;
             return;
           }
-          step.value();
+          const { streams, streamsDone, run } = step.value;
+          this.#progress = { streams, streamsDone, reels: this.#progress.reels + run() };
           if (performance.now() - began > stepMs) return;
         }
       });
+      this.#post({ type: 'progress', ...this.#progress });
       if (this.#rebuild === undefined) this.#post({ type: 'ready' });
       else setTimeout(() => this.#rebuildStep(), performance.now() - began);
     });
+  }
+
+  /** What was told before is answered first; what is told from now on goes into the new file. Only what is being deleted cannot be had from the reels. */
+  #makeAnew(): void {
+    this.#drain();
+    const garbage = this.#garbage();
+    this.#closeDatabase();
+    this.#guard(() => {
+      removeDatabase(this.#files);
+      this.#open();
+      const { rows } = this.#mustBeOpen();
+      this.#commit(() => {
+        for (const reel of garbage) {
+          rows.setClosed(reel, { ...reel, ranges: [] });
+          rows.setGarbage(reel);
+        }
+      });
+      this.#beginRebuild('it was asked for');
+    });
+  }
+
+  #garbage(): CatalogReel[] {
+    try {
+      return this.#opened?.rows.list({ states: ['garbage'], limit: Number.MAX_SAFE_INTEGER }) ?? [];
+    } catch {
+      return []; // as of a file that is damaged
+    }
   }
 
   #take(call: CallMessage): void {

@@ -9,9 +9,9 @@ import type { VolumeFiles } from '../volume-files.ts';
 import type { CatalogReel, RangePiece, ReelKey, ReelQuery, StreamTotals } from './catalog-reel.ts';
 import type { CatalogCall, CatalogCalls } from './catalog-work.ts';
 import { openCatalogDirectory } from './schema.ts';
-import type { FromWorker, WorkerStart } from './worker-messages.ts';
+import type { FromWorker, RebuildProgress, WorkerStart } from './worker-messages.ts';
 
-/** `failed` until the volume is attached anew. */
+/** `failed` until a rebuild, or until the volume is attached anew. */
 export type CatalogState = 'starting' | 'rebuilding' | 'ready' | 'failed' | 'closed';
 
 export interface CatalogParams {
@@ -31,6 +31,11 @@ const closeMs = 10_000;
 const beganMs = 1000;
 
 const heapMiB = 64;
+
+/** A rebuild: the one under way, or the last one since the volume was opened. */
+export interface CatalogRebuild extends RebuildProgress {
+  readonly why: string;
+}
 
 /** Resolves with `done`, or after `ms`. */
 const within = async (ms: number, done: Promise<void>): Promise<void> => {
@@ -53,6 +58,10 @@ export class Catalog {
   #state: CatalogState = 'starting';
   #worker: Worker | undefined;
   #ended: Promise<void> = Promise.resolve();
+  #rebuild: CatalogRebuild | undefined;
+  #error: ReelError | undefined;
+  /** Resolves when the thread has told of another state. */
+  #changed = Promise.withResolvers<void>();
   #lastId = 0;
   #closed: Promise<void> | undefined;
 
@@ -62,6 +71,28 @@ export class Catalog {
 
   get state(): CatalogState {
     return this.#state;
+  }
+
+  get lastRebuild(): CatalogRebuild | undefined {
+    return this.#rebuild;
+  }
+
+  /** Why it is `failed`. */
+  get error(): ReelError | undefined {
+    return this.#state === 'failed' ? this.#error : undefined;
+  }
+
+  /**
+   * Throws the database away, also a failed one, and resolves when it is being made anew from the reels. One that is being made goes on.
+   * `catalog-unavailable` where the thread has ended.
+   */
+  async rebuild(): Promise<void> {
+    if (this.#state === 'starting' || this.#state === 'rebuilding') return;
+    const changed = this.#changed.promise;
+    if (this.#closed === undefined) this.#worker?.postMessage('rebuild'); // nobody hears it where the thread has ended
+    await Promise.race([changed, this.#ended]);
+    if (this.#state === 'failed' || this.#state === 'closed')
+      throw this.#error ?? this.#unavailable(new Error(`one that is ${this.#state}`));
   }
 
   /** Returns at once; the work begins in the thread. What cannot be started is `failed`. */
@@ -203,8 +234,12 @@ export class Catalog {
       if (message.type === 'answer') asked?.resolve(message.result);
       else asked?.reject(errorFromWire(message.error));
     } else if (message.type === 'failed') this.#fail(errorFromWire(message.error));
-    else if (message.type === 'ready') this.#enter('ready', {});
-    else {
+    else if (message.type === 'progress') this.#far(message);
+    else if (message.type === 'ready') {
+      if (this.#rebuild !== undefined) this.#far({ ...this.#rebuild, streamsDone: this.#rebuild.streams });
+      this.#enter('ready', {});
+    } else {
+      this.#rebuild = { why: message.why, streams: 0, streamsDone: 0, reels: 0 };
       this.#enter('rebuilding', { why: message.why });
       for (const [stream, hour] of this.#sessions) {
         void this.#tell('began', stream);
@@ -216,12 +251,24 @@ export class Catalog {
   #enter(state: CatalogState, reason: { readonly why?: string; readonly error?: ReelError }): void {
     this.#state = state;
     this.#params.onState?.(state, reason);
+    this.#tellChange();
+  }
+
+  #far({ streams, streamsDone, reels }: RebuildProgress): void {
+    if (this.#rebuild !== undefined) this.#rebuild = { ...this.#rebuild, streams, streamsDone, reels };
+  }
+
+  #tellChange(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 
   #fail(error: ReelError): void {
     for (const { reject } of this.#asked.values()) reject(error);
     this.#asked.clear();
+    this.#error = error;
     if (this.#state !== 'failed' && this.#closed === undefined) this.#enter('failed', { error });
+    else this.#tellChange();
   }
 
   #unavailable(cause: unknown): ReelError {

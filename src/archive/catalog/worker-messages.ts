@@ -17,7 +17,15 @@ export interface CallMessage {
   readonly args: readonly unknown[];
 }
 
-export type ToWorker = CallMessage | 'close';
+/** `rebuild`: throw the database away and make it anew from the reels. */
+export type ToWorker = CallMessage | 'close' | 'rebuild';
+
+/** How far a rebuild is. */
+export interface RebuildProgress {
+  readonly streams: number;
+  readonly streamsDone: number;
+  readonly reels: number;
+}
 
 /** `rebuilding`: the rows are being made anew; sessions that run must be told again. `failed`: nothing is answered any more. */
 export type FromWorker =
@@ -25,4 +33,5 @@ export type FromWorker =
   | { readonly type: 'refusal'; readonly id: number; readonly error: WireError }
   | { readonly type: 'ready' }
   | { readonly type: 'rebuilding'; readonly why: string }
+  | ({ readonly type: 'progress' } & RebuildProgress)
   | { readonly type: 'failed'; readonly error: WireError };

@@ -49,7 +49,7 @@ export class VolumeCatalog implements ReelCatalog {
     await this.#directories.drop(reels);
   }
 
-  /** `failed` rows are thrown away and made anew when the volume is opened next, so nothing that goes meanwhile is missed. */
+  /** `failed` rows are thrown away and made anew before they are asked again, so nothing that goes meanwhile is missed. */
   #usable(): CatalogRows | undefined {
     return this.#rows?.state === 'failed' ? undefined : this.#rows;
   }

@@ -175,6 +175,39 @@ test('a file that is no catalog is made anew, one of another version too', async
   }
 });
 
+test('a rebuild that is asked for finds what was laid in and taken away by hand, beside a recording', async () => {
+  fill();
+  await using opened = openCatalog(volume);
+  await opened.ready();
+  const { catalog } = opened;
+  await catalog.began('cam');
+  volume.reel('cam', run(someHour + 60, 5));
+  catalog.durable('cam', someHour + 60);
+  const deleted = { stream: 'door', hour: someHour + 3 };
+  await catalog.markGarbage([deleted]);
+  volume.reel('garden', run(someHour, 5));
+  for (const kind of ['idx', 'ts']) fs.rmSync(path.join(volume.root, `dvr/door/${hourPath(someHour + 1)}.${kind}`));
+  assert.equal((await allReels(catalog)).length, 121);
+
+  await catalog.rebuild();
+  await catalog.rebuild(); // the one under way goes on
+  await opened.ready();
+  assert.deepEqual(opened.states, ['rebuilding', 'ready', 'rebuilding', 'ready']);
+  assert.deepEqual(catalog.lastRebuild, { why: 'it was asked for', streams: 3, streamsDone: 3, reels: 121 });
+  const reels = await allReels(catalog);
+  assert.equal(reels.length, 121);
+  assert.ok(reels.some(({ stream }) => stream === 'garden'));
+  assert.deepEqual(
+    reels.filter(({ state }) => state !== 'closed').map(({ stream, hour, state }) => [stream, hour - someHour, state]),
+    [
+      ['door', 3, 'garbage'],
+      ['cam', 60, 'open'],
+    ],
+  );
+  await catalog.ended('cam', true);
+  assert.equal((await allReels(catalog)).at(-1)?.state, 'closed');
+});
+
 test('a link in the place of the database is not followed', async () => {
   const outside = path.join(volume.root, 'outside');
   fs.mkdirSync(path.dirname(file()), { recursive: true });
@@ -183,6 +216,9 @@ test('a link in the place of the database is not followed', async () => {
   await assert.rejects(opened.ready());
   assert.equal(fs.existsSync(outside), false);
   await assert.rejects(allReels(opened.catalog), { code: 'catalog-unavailable' });
+  await opened.catalog.rebuild();
+  await opened.ready();
+  assert.deepEqual(await allReels(opened.catalog), [], 'a failed one comes back when a rebuild is asked for');
 });
 
 test('pages follow each other in order of age', async () => {
@@ -221,5 +257,6 @@ test('a closed catalog leaves no descriptor and no log behind', async () => {
   await opened.ready();
   await opened.archive.close();
   assert.equal(fs.readdirSync('/proc/self/fd').length, before);
+  await assert.rejects(opened.catalog.rebuild(), { code: 'catalog-unavailable' });
   assert.deepEqual(fs.readdirSync(path.dirname(file())), ['catalog.sqlite']);
 });
