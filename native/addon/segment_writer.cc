@@ -130,13 +130,14 @@ class SegmentWriter final : public Napi::ObjectWrap<SegmentWriter>, private Even
   Napi::Value RemoveVolume(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), -writer_->removeVolume(info[0].As<Napi::Number>().Int32Value()).error);
   }
-  // openStream(volume, name, segmentMs, evidence, lastEndUs: number | null)
+  // openStream(volume, name, segmentMs, evidence, lastEndUs: number | null, gapReasons)
   Napi::Value OpenStream(const Napi::CallbackInfo& info) {
     const StreamOptions options{.volume = info[0].As<Napi::Number>().Int32Value(),
                                 .name = info[1].As<Napi::String>().Utf8Value(),
                                 .segmentMs = info[2].As<Napi::Number>().Uint32Value(),
                                 .evidence = info[3].As<Napi::Boolean>().Value(),
-                                .lastEndUs = info[4].IsNull() ? kUnknownTime : info[4].As<Napi::Number>().Int64Value()};
+                                .lastEndUs = info[4].IsNull() ? kUnknownTime : info[4].As<Napi::Number>().Int64Value(),
+                                .gapReasons = info[5].As<Napi::Number>().Uint32Value()};
     const auto stream = writer_->openStream(options);
     if (!stream.ok()) return Napi::Number::New(info.Env(), -stream.failure.error);
     hold();

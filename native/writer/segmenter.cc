@@ -8,8 +8,8 @@ constexpr int64_t kLateFactor = 3;
 constexpr uint64_t kLongestBytes = uint64_t{1} << 30;  // an index record has 32 bits for the length
 }
 
-Segmenter::Segmenter(uint32_t segmentMs, int64_t lastEndUs)
-    : parser_(*this), segmentTicks_(int64_t{segmentMs} * 90), formerEndUs_(lastEndUs) {}
+Segmenter::Segmenter(uint32_t segmentMs, int64_t lastEndUs, uint32_t gapReasons)
+    : parser_(*this), segmentTicks_(int64_t{segmentMs} * 90), formerEndUs_(lastEndUs), gapReasons_(gapReasons & kGapReasons) {}
 
 bool Segmenter::feed(const uint8_t* data, size_t length, int64_t wallUs) {
   if (wallBegin_ == kUnknownTime) wallBegin_ = wallUs;
@@ -41,6 +41,7 @@ void Segmenter::openFirst() {
   const Placed placed = placeSegment(formerEndUs_, wallBegin_, true);
   current_.startUs = placed.startUs;
   current_.flags |= placed.flags;
+  if (formerEndUs_ != kUnknownTime && placed.startUs > formerEndUs_) current_.flags |= gapReasons_;
 }
 
 int64_t Segmenter::wallTicks() const {

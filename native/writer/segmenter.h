@@ -22,8 +22,9 @@ struct Segment {
 /// The rules are in docs/archive.md ("Segments"). Plain memory, no I/O.
 class Segmenter final : private ts::AccessUnitSink {
  public:
-  /// `lastEndUs`: where the archive of this stream ends; kUnknownTime when it is empty.
-  Segmenter(uint32_t segmentMs, int64_t lastEndUs);
+  /// `lastEndUs`: where the archive of this stream ends; kUnknownTime when it is empty. `gapReasons`: why nothing is recorded from there to
+  /// the first segment; flags of that one, if time is missing.
+  Segmenter(uint32_t segmentMs, int64_t lastEndUs, uint32_t gapReasons = 0);
   Segmenter(const Segmenter&) = delete;
   Segmenter& operator=(const Segmenter&) = delete;
 
@@ -50,6 +51,7 @@ class Segmenter final : private ts::AccessUnitSink {
   ts::Parser parser_;
   const int64_t segmentTicks_;
   int64_t formerEndUs_;
+  const uint32_t gapReasons_;
   int64_t wallUs_ = kUnknownTime;
   bool open_ = false, ended_ = false;
   std::vector<Segment> finished_;

@@ -60,8 +60,8 @@ struct WriteOperation : WriteRequest {
 
 /// A session of one stream. What stands below `shared` is guarded by Shared::mutex; what stands above belongs to the thread that appends.
 struct Stream {
-  Stream(int id, int volume, std::string name, bool evidence, uint32_t segmentMs, int64_t lastEndUs)
-      : id(id), volume(volume), name(std::move(name)), evidence(evidence), segmenter(segmentMs, lastEndUs) {}
+  Stream(int id, int volume, std::string name, bool evidence, uint32_t segmentMs, int64_t lastEndUs, uint32_t gapReasons)
+      : id(id), volume(volume), name(std::move(name)), evidence(evidence), segmenter(segmentMs, lastEndUs, gapReasons) {}
 
   const int id;
   const int volume;

@@ -15,6 +15,16 @@ constexpr uint32_t kTables = 4;
 constexpr uint32_t kCutByTime = 8;
 constexpr uint32_t kSessionEnd = 16;
 constexpr uint32_t kClockJumped = 32;
+/// Why nothing is recorded directly before the segment, of a segment behind a gap; several may have held one after another.
+constexpr uint32_t kGapOrderedOff = 1 << 8;
+constexpr uint32_t kGapScheduledOff = 1 << 9;
+constexpr uint32_t kGapDisk = 1 << 10;
+constexpr uint32_t kGapFull = 1 << 11;
+constexpr uint32_t kGapLocked = 1 << 12;
+constexpr uint32_t kGapClock = 1 << 13;
+constexpr uint32_t kGapStopped = 1 << 14;
+constexpr uint32_t kGapUnexplained = 1 << 15;
+constexpr uint32_t kGapReasons = 0xff00;
 
 /// Start of the UTC hour, also before 1970.
 constexpr int64_t hourOf(int64_t us) { return us - ((us % kHourUs) + kHourUs) % kHourUs; }

@@ -62,7 +62,7 @@ Result<int> Writer::openStream(const StreamOptions& options) {
   const std::lock_guard lock(shared_.mutex);
   if (volume->second->writes(options.name)) return Failure{EBUSY, "open the stream: it is being written"};
   if ((streams_.size() + 1) * kReservedSlabs > shared_.pool.total() / 4 * 3) return Failure{ENOBUFS, "open the stream: too little staging memory for so many"};
-  const auto stream = std::make_shared<Stream>(nextId_++, options.volume, options.name, options.evidence, options.segmentMs, options.lastEndUs);
+  const auto stream = std::make_shared<Stream>(nextId_++, options.volume, options.name, options.evidence, options.segmentMs, options.lastEndUs, options.gapReasons);
   volume->second->add(stream);
   streams_[stream->id] = stream;
   return stream->id;

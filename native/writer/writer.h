@@ -22,6 +22,7 @@ struct StreamOptions {
   uint32_t segmentMs = 4000;
   bool evidence = false;
   int64_t lastEndUs = kUnknownTime;
+  uint32_t gapReasons = 0;  ///< kGapOrderedOff …
 };
 
 /// The segment writer. All methods belong to one thread, and none of them waits for a disk except removeVolume() and stop().

@@ -33,6 +33,9 @@ export const segmentFlags = {
   clockJumped: 32,
 } as const;
 
+/** The flags that say why nothing is recorded directly before a segment; src/archive/gap-reasons.ts names them. */
+export const gapReasonsMask = 0xff00;
+
 /** A segment was cut. Where it lies in the reel and its sums are not known yet. */
 export interface SegmentEvent {
   readonly type: 'segment';
@@ -78,6 +81,8 @@ export interface StreamOptions {
   readonly evidence?: boolean;
   /** Where the archive of this stream ends; null when it is empty. No segment will start before. */
   readonly lastEndUs: number | null;
+  /** Why nothing is recorded between there and the session, as bits of `gapReasonsMask`. */
+  readonly gapReasons?: number;
 }
 
 export interface StreamCounters {
@@ -113,7 +118,14 @@ interface RawEvent {
 interface RawWriter {
   addVolume(dirFd: number, uuid: Uint8Array): number;
   removeVolume(volume: number): number;
-  openStream(volume: number, name: string, segmentMs: number, evidence: boolean, lastEndUs: number | null): number;
+  openStream(
+    volume: number,
+    name: string,
+    segmentMs: number,
+    evidence: boolean,
+    lastEndUs: number | null,
+    gapReasons: number,
+  ): number;
   append(stream: number, bytes: Uint8Array, nowUs: number): number;
   finish(stream: number): void;
   counters(stream: number): StreamCounters;
@@ -236,6 +248,7 @@ export class NativeWriter {
       wholeNumber(options.segmentMs, 100, 600_000, 'segmentMs'),
       options.evidence ?? false,
       options.lastEndUs === null ? null : wholeNumber(options.lastEndUs, 0, Number.MAX_SAFE_INTEGER, 'lastEndUs'),
+      (options.gapReasons ?? 0) & gapReasonsMask,
     );
     if (stream < 0) throw errnoError(-stream, `to open the stream ${options.name}`);
     this.#sessions.set(stream, { error: null, finished: null, settle: null });

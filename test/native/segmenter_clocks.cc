@@ -117,3 +117,22 @@ TEST_CASE("no video, no sound, no time: data alone is cut by the wall clock") {
   CHECK(segmenter.finished()[0].duration == 3 * 90000);
   CHECK((segmenter.finished()[0].flags & kCutByTime) != 0);
 }
+
+TEST_CASE("why time is missing before a session stands in its first segment, and only where time is missing") {
+  TsBuilder ts;
+  ts.seconds(5);
+  const auto flagsOf = [&ts](int64_t lastEndUs) {
+    Segmenter segmenter(1000, lastEndUs, kGapOrderedOff | kGapStopped | kKeyframe);
+    CHECK(segmenter.feed(ts.bytes.data(), ts.bytes.size(), kNow));
+    CHECK(segmenter.end());
+    std::vector<uint32_t> flags;
+    for (const Segment& segment : segmenter.finished()) flags.push_back(segment.flags & kGapReasons);
+    REQUIRE(flags.size() > 1);
+    CHECK(std::all_of(flags.begin() + 1, flags.end(), [](uint32_t rest) { return rest == 0; }));
+    return flags.front();
+  };
+  CHECK(flagsOf(kNow - 5'000'000) == (kGapOrderedOff | kGapStopped));
+  CHECK(flagsOf(kNow) == 0);
+  CHECK(flagsOf(kNow + 1'000'000) == 0);
+  CHECK(flagsOf(kUnknownTime) == 0);
+}

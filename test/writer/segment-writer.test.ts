@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { gapFlags, gapReasonsOf } from '../../src/archive/gap-reasons.ts';
 import { crc32c, segmentFlags } from '../../src/native.ts';
 import { feed, hour, makeClip, makeGround } from './ground.ts';
 
@@ -91,6 +92,22 @@ test('two sessions of one hour share a reel, and the second starts where the fir
   for (const record of records) {
     assert.equal(record.crc32c, crc32c(ground.bytes(reel).subarray(record.offset, record.offset + record.length)));
   }
+});
+
+test('why time is missing before a session is durable with its first segment', async (t) => {
+  const ground = makeGround(t);
+  const open = (change: object): number =>
+    ground.writer.openStream({ volume: ground.volume, name: 'cam', segmentMs: 2000, lastEndUs: null, ...change });
+  const first = open({});
+  await feed(ground, first, clip, 65536, hour);
+  await ground.writer.finish(first);
+  const gapReasons = gapFlags(['ordered-off', 'locked', 'unexplained']);
+  const second = open({ lastEndUs: hour + 8_000_000, gapReasons });
+  await feed(ground, second, clip, 65536, hour + 60_000_000);
+  await ground.writer.finish(second);
+  const [reel = ''] = ground.reels();
+  const told = ground.index(reel).records.map(({ flags }) => gapReasonsOf(flags));
+  assert.deepEqual(told, [[], [], [], [], ['ordered-off', 'locked', 'unexplained'], [], [], []]);
 });
 
 test('a session without bytes leaves no reel', async (t) => {
