@@ -10,6 +10,7 @@ import { addon as loaded } from './native/addon.ts';
 export * from './native/playlist.ts';
 export * from './native/recovery.ts';
 export * from './native/segment-writer.ts';
+export * from './native/standby.ts';
 
 interface Addon {
   crc32c(bytes: Uint8Array, crc: number): number;

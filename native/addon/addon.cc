@@ -9,6 +9,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   reelvault::registerProcess(env, exports);
   reelvault::registerUnixSocket(env, exports);
   reelvault::registerSegmentWriter(env, exports);
+  reelvault::registerStandby(env, exports);
   reelvault::registerRecovery(env, exports);
   reelvault::registerPlaylist(env, exports);
   return exports;

@@ -10,6 +10,7 @@ void registerProcess(Napi::Env env, Napi::Object exports);
 void registerUnixSocket(Napi::Env env, Napi::Object exports);
 void registerSegmentWriter(Napi::Env env, Napi::Object exports);
 void registerPlaylist(Napi::Env env, Napi::Object exports);
+void registerStandby(Napi::Env env, Napi::Object exports);
 void registerRecovery(Napi::Env env, Napi::Object exports);
 
 }  // namespace reelvault

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "addon/index_record.h"
+#include "addon/transport_counters.h"
 #include "addon/register.h"
 #include "writer/writer.h"
 
@@ -151,21 +152,7 @@ class SegmentWriter final : public Napi::ObjectWrap<SegmentWriter>, private Even
   }
   void Finish(const Napi::CallbackInfo& info) { writer_->finish(info[0].As<Napi::Number>().Int32Value()); }
   Napi::Value Counters(const Napi::CallbackInfo& info) {
-    const ts::Counters counters = writer_->counters(info[0].As<Napi::Number>().Int32Value());
-    Napi::Object object = Napi::Object::New(info.Env());
-    object.Set("packets", static_cast<double>(counters.packets));
-    object.Set("nullPackets", static_cast<double>(counters.nullPackets));
-    object.Set("continuityErrors", static_cast<double>(counters.continuityErrors));
-    object.Set("transportErrors", static_cast<double>(counters.transportErrors));
-    object.Set("syncLosses", static_cast<double>(counters.syncLosses));
-    object.Set("garbageBytes", static_cast<double>(counters.garbageBytes));
-    object.Set("duplicatePackets", static_cast<double>(counters.duplicatePackets));
-    object.Set("scrambledPackets", static_cast<double>(counters.scrambledPackets));
-    object.Set("discontinuities", static_cast<double>(counters.discontinuities));
-    object.Set("clockJumps", static_cast<double>(counters.clockJumps));
-    object.Set("tableChanges", static_cast<double>(counters.tableChanges));
-    object.Set("packetBytes", static_cast<double>(counters.packetBytes));
-    return object;
+    return countersToJs(info.Env(), writer_->counters(info[0].As<Napi::Number>().Int32Value()));
   }
   void Stop(const Napi::CallbackInfo& info) { shutDown(); }
   Napi::Value Backend(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), writer_->backend() == BackendKind::ioUring); }

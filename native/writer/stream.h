@@ -11,6 +11,7 @@
 
 #include "core/sha256.h"
 #include "writer/events.h"
+#include "writer/first_bytes.h"
 #include "writer/io_backend.h"
 #include "writer/reel_file.h"
 #include "writer/segmenter.h"
@@ -71,7 +72,7 @@ struct Stream {
   Slab* fill = nullptr;  ///< the newest slab
   size_t fillAt = 0;     ///< where in it the next byte goes
   bool inputEnded = false;
-  std::array<uint8_t, 16> firstBytes{};
+  FirstBytes firstBytes;
 
   // shared
   uint64_t received = 0;   ///< bytes taken

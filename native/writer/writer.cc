@@ -81,10 +81,7 @@ int64_t Writer::append(int id, const uint8_t* data, size_t length, int64_t nowUs
     for (auto& [key, volume] : volumes_) volume->hurry();
     return kNotTaken;
   }
-  if (stream->received < stream->firstBytes.size()) {
-    const size_t at = stream->received;
-    std::memcpy(stream->firstBytes.data() + at, data, std::min(length, stream->firstBytes.size() - at));
-  }
+  stream->firstBytes.keep(stream->received, data, length);
   copyIn(*stream, data, length);
   const bool good = stream->segmenter.feed(data, length, nowUs);
   const int64_t queued = publish(stream, length);
@@ -225,18 +222,8 @@ void Writer::block(const std::shared_ptr<Stream>& stream) {
 }
 
 void Writer::reportNoTransportStream(const Stream& stream) {
-  const ts::Parser& parser = stream.segmenter.parser();
-  Event event{.kind = EventKind::error, .stream = stream.id, .notTransportStream = true, .expected = "MPEG-TS packets (the byte 0x47 every 188 bytes)"};
-  if (parser.synced()) {
-    event.got = "no packet in the 64 KiB after byte " + std::to_string(parser.goodEnd());
-  } else {
-    event.got = std::to_string(parser.position()) + " bytes without, that begin with";
-    const size_t shown = std::min<uint64_t>(stream.received, stream.firstBytes.size());
-    for (size_t i = 0; i < shown; i++) {
-      constexpr char kDigits[] = "0123456789abcdef";
-      event.got += {' ', kDigits[stream.firstBytes[i] >> 4], kDigits[stream.firstBytes[i] & 15]};
-    }
-  }
+  Event event{.kind = EventKind::error, .stream = stream.id, .notTransportStream = true, .expected = FirstBytes::kExpected};
+  event.got = stream.firstBytes.got(stream.segmenter.parser());
   shared_.sink.report({std::move(event)});
 }
 

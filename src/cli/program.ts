@@ -9,6 +9,7 @@ import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { streamDelete } from './stream-delete.ts';
 import { streamList } from './stream-list.ts';
+import { streamRecord } from './stream-record.ts';
 import { streamShow } from './stream-show.ts';
 import { volumeAutoOpen } from './volume-auto-open.ts';
 import { volumeBind } from './volume-bind.ts';
@@ -88,12 +89,12 @@ Examples:
   for (const verb of [...aboutVolumes, volumeHeader, volumeDestroy]) verb(volume);
   const stream = program
     .command('stream')
-    .description('look at streams, and forget them')
+    .description('look at streams, record them or not, and forget them')
     .addHelpText(
       'after',
-      '\nExamples:\n  reelvault stream list\n  reelvault stream show cam1\n  reelvault stream delete cam1',
+      '\nExamples:\n  reelvault stream list\n  reelvault stream show cam1\n  reelvault stream record cam1 --off --for 2h --reason works\n  reelvault stream delete cam1',
     );
-  for (const verb of [streamList, streamShow, streamDelete]) verb(stream);
+  for (const verb of [streamList, streamShow, streamRecord, streamDelete]) verb(stream);
   archive(program);
   overrideExits(program);
   return program;

@@ -3,10 +3,12 @@ import type { Command } from 'commander';
 import type { StreamView } from '../http/streams.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { print, table } from './output.ts';
+import { stateText, untilText } from './stream-state.ts';
 
 const row = (stream: StreamView): string[] => [
   stream.name,
-  stream.recording ? 'recording' : 'idle',
+  stateText(stream),
+  untilText(stream),
   stream.volume,
   `${stream.segmentMs} ms`,
   stream.evidence ? 'yes' : 'no',
@@ -24,7 +26,7 @@ export const streamList = (parent: Command): void => {
       print(
         options,
         answer,
-        table(['NAME', 'STATE', 'VOLUME', 'SEGMENT', 'EVIDENCE', 'LAST ERROR'], answer.streams.map(row)),
+        table(['NAME', 'STATE', 'UNTIL', 'VOLUME', 'SEGMENT', 'EVIDENCE', 'LAST ERROR'], answer.streams.map(row)),
       );
     });
 };

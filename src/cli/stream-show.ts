@@ -5,6 +5,7 @@ import { errorFromWire, type WireError } from '../errors.ts';
 import type { StreamView } from '../http/streams.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { print, table } from './output.ts';
+import { stateText, wantedText } from './stream-state.ts';
 
 const time = (ms: number | null): string => (ms === null ? '-' : new Date(ms).toISOString());
 
@@ -48,7 +49,8 @@ export const streamShow = (parent: Command): void => {
       const options = command.optsWithGlobals<GlobalOptions>();
       const stream = await clientOf(options).get<StreamView>(`/streams/${encodeURIComponent(name)}`);
       const lines = [
-        ['state', stream.recording ? 'recording' : 'idle'],
+        ['state', stateText(stream)],
+        ['recording', wantedText(stream)],
         ['volume', stream.volume],
         ['segment', `${stream.segmentMs} ms`],
         ['evidence', stream.evidence ? 'yes' : 'no'],

@@ -23,11 +23,25 @@ const endOf = (code: ErrorCode | undefined): string => {
 
 export const streamEvents = (recorder: Recorder, bus: EventBus): void => {
   recorder.on('start', (stream, publisher, volume) => {
-    bus.publish({ type: 'stream.started', volume, stream, facts: { publisher } });
+    bus.publish({
+      type: 'stream.started',
+      volume,
+      stream,
+      facts: { publisher, recording: recorder.isRecording(stream) },
+    });
   });
-  recorder.on('end', (stream, failure, session) => {
-    const { volume } = session;
-    const { publisher, segments, bytes } = session.status();
+  recorder.on('ordered', (stream, order) => {
+    const { mode, reason, until } = order ?? { mode: 'schedule', reason: '', until: null };
+    bus.publish({ type: 'stream.recording.ordered', stream, facts: { mode, reason, until } });
+  });
+  recorder.on('turned', (stream, recording, volume) => {
+    const { by, reason } = recorder.wanted(stream);
+    const type = recording ? 'stream.recording.began' : 'stream.recording.ended';
+    bus.publish({ type, volume, stream, facts: { by, reason } });
+  });
+  recorder.on('end', (stream, failure, publication) => {
+    const { volume } = publication;
+    const { publisher, segments, bytes } = publication.status();
     const why = failure === undefined ? {} : { code: failure.code, reason: failure.message };
     bus.publish({ type: endOf(failure?.code), volume, stream, facts: { publisher, segments, bytes, ...why } });
   });

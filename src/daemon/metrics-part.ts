@@ -27,6 +27,7 @@ export const metricsPart = ({ volumes, recorder, audit, events, webhook, retenti
   });
   return () => {
     const counters = recorder.counters();
+    const published = new Set(recorder.published);
     return {
       volumes: volumes.list().map((view) => {
         const facts = volumes.watched(view.name);
@@ -40,9 +41,11 @@ export const metricsPart = ({ volumes, recorder, audit, events, webhook, retenti
           plane: facts?.plane?.status ?? null,
         };
       }),
-      streams: [...new Set([...durable.keys(), ...recorder.recording])].map((stream) => ({
+      streamsOff: recorder.notRecorded(),
+      streams: [...new Set([...durable.keys(), ...published])].map((stream) => ({
         stream,
         recording: recorder.isRecording(stream),
+        publishing: published.has(stream),
         ...(durable.get(stream) ?? { segments: 0, bytes: 0 }),
         transport: { ...counters.get(stream) },
       })),

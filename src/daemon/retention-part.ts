@@ -24,19 +24,15 @@ export interface RetentionParts {
   readonly episodes: EpisodesPart;
 }
 
-/** Bytes that became durable, by the volume that the session of the stream began on. */
+/** Bytes that became durable, by volume. */
 const meterOf = (recorder: Recorder): RateMeter => {
   const meter = new RateMeter(() => performance.now());
-  const volumeOf = new Map<string, string>();
-  recorder.on('start', (stream, _publisher, volume) => volumeOf.set(stream, volume));
-  recorder.on('durable', (stream, segments) => {
-    const volume = volumeOf.get(stream);
-    if (volume !== undefined)
-      meter.add(
-        volume,
-        segments.reduce((sum, { length }) => sum + length, 0),
-      );
-  });
+  recorder.on('durable', (_stream, segments, volume) =>
+    meter.add(
+      volume,
+      segments.reduce((sum, { length }) => sum + length, 0),
+    ),
+  );
   return meter;
 };
 

@@ -21,8 +21,8 @@ export const streamsPart = (params: {
 }): StreamsPart => {
   const { recorder, volumes } = params;
   const view = (name: string): StreamView => {
-    const { volume, segmentMs, evidence, recording, session, failure } = recorder.status(name);
-    return { name, volume, segmentMs, evidence, recording, session, failure: failure?.toJSON() ?? null };
+    const { failure, ...status } = recorder.status(name);
+    return { ...status, failure: failure?.toJSON() ?? null };
   };
   return {
     list: async () => (await recorder.list()).map((stream) => view(stream.name)),
@@ -30,6 +30,10 @@ export const streamsPart = (params: {
     put: async (name, change) => {
       checkVolume(change.volume ?? recorder.settingsFor(name).volume, volumes());
       await recorder.put(name, change);
+      return view(name);
+    },
+    order: async (name, order) => {
+      await recorder.order(name, order);
       return view(name);
     },
     delete: async (name) => {

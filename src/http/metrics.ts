@@ -23,12 +23,15 @@ export interface MetricsFacts {
   readonly streams: readonly {
     readonly stream: string;
     readonly recording: boolean;
+    readonly publishing: boolean;
     /** Durable since the start of the service. */
     readonly segments: number;
     readonly bytes: number;
     /** What the parser counted in the session that runs. */
     readonly transport: Readonly<Record<string, number>> | undefined;
   }[];
+  /** Those that are not to be recorded, and what says so. */
+  readonly streamsOff: readonly { readonly stream: string; readonly by: string }[];
   /** One an open volume. */
   readonly retention: readonly RetentionMetrics[];
   /** Number of the newest entry of the audit trail. */
@@ -73,6 +76,7 @@ const numbersOf = (value: unknown): [string, number][] =>
 const registryOf = ({
   volumes,
   streams,
+  streamsOff,
   retention,
   auditEntries,
   eventListeners,
@@ -107,6 +111,9 @@ const registryOf = ({
   }
 
   const recording = gauge('streams_recording', 'streams that are recorded now');
+  const publishing = gauge('streams_publishing', 'streams that somebody sends now, recorded or not');
+  const off = gauge('stream_recording_off', '1 while the stream is not to be recorded', 'stream', 'by');
+  for (const { stream, by } of streamsOff) off.set({ stream, by }, 1);
   const segments = counter('segments_durable_total', 'segments on disk since the start of the service', 'stream');
   const bytes = counter('durable_bytes_total', 'bytes of those segments', 'stream');
   const transport = counter('stream_transport_total', 'what the running session sent, by kind', 'stream', 'kind');
@@ -116,6 +123,7 @@ const registryOf = ({
     for (const [kind, count] of numbersOf(counted)) transport.inc({ stream: each.stream, kind }, count);
     if (length !== undefined) packetBytes.set({ stream: each.stream }, length);
     if (each.recording) recording.inc();
+    if (each.publishing) publishing.inc();
     segments.inc({ stream: each.stream }, each.segments);
     bytes.inc({ stream: each.stream }, each.bytes);
   }

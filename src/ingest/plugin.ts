@@ -3,13 +3,13 @@
  * when all of it is durable: what was recorded, or why not. The server must have been through `forPublishers`.
  */
 import type { FastifyPluginAsync } from 'fastify';
-import type { RecordingSession } from '../recorder/session.ts';
+import type { Publication } from '../recorder/publication.ts';
 import { checkStreamName } from '../recorder/stream-registry.ts';
 import { type LingerLimits, lingering } from './linger.ts';
 import { Pump } from './pump.ts';
 
 export interface IngestParams {
-  readonly recorder: { openSession(stream: string, publisher: string): Promise<RecordingSession> };
+  readonly recorder: { openSession(stream: string, publisher: string): Promise<Publication> };
   /** A publisher that sends nothing for this long is let go. */
   readonly idleMs: number;
   /** How long a refused publisher is heard out. */

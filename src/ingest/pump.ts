@@ -4,12 +4,13 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { ReelError } from '../errors.ts';
-import type { RecordingSession, SessionSummary } from '../recorder/session.ts';
+import type { Publication } from '../recorder/publication.ts';
+import type { SessionSummary } from '../recorder/session.ts';
 
 export interface PumpParams {
   readonly request: IncomingMessage;
   readonly stream: string;
-  readonly openSession: () => Promise<RecordingSession>;
+  readonly openSession: () => Promise<Publication>;
   /** A publisher that sends nothing for this long is let go. */
   readonly idleMs: number;
 }
@@ -21,7 +22,7 @@ export class Pump {
   readonly #params: PumpParams;
   #early: Buffer[] = [];
   #earlyLength = 0;
-  #session: RecordingSession | undefined;
+  #session: Publication | undefined;
   #flow: 'on' | 'held' = 'on';
   /** Looks of the idle timer since the last bytes. */
   #silent = 0;
@@ -72,7 +73,7 @@ export class Pump {
     if (this.#earlyLength > earlyBytes) this.#pause();
   };
 
-  #adopt(session: RecordingSession): void {
+  #adopt(session: Publication): void {
     session.onDrain = () => this.#resume();
     session.onFailure = (error) => this.#resolve(error);
     this.#session = session;

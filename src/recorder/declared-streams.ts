@@ -1,5 +1,6 @@
 /** Which streams there are, and what a stream gets that nobody has declared. */
 import { ReelError } from '../errors.ts';
+import type { RecordingRules } from './recording-rules.ts';
 import { checkNewStreamName, StreamRegistry, type StreamSettings } from './stream-registry.ts';
 
 export interface StreamDefaults {
@@ -40,6 +41,12 @@ export class DeclaredStreams {
   put(settings: StreamSettings): Promise<void> {
     this.#onTrial.delete(settings.name);
     return this.registry.put(settings);
+  }
+
+  /** When it is recorded; resolves when that is on disk. A stream that somebody has said so much of stays. */
+  async setRules(name: string, rules: RecordingRules): Promise<void> {
+    await this.registry.setRules(name, rules);
+    this.#onTrial.delete(name);
   }
 
   delete(name: string): Promise<void> {

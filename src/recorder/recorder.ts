@@ -4,21 +4,27 @@
  */
 import { EventEmitter } from 'node:events';
 import type { VolumeArchive } from '../archive/archive.ts';
+import { gapFlags } from '../archive/gap-reasons.ts';
 import { segmentOf } from '../archive/index-file.ts';
 import type { RecoveredReel } from '../archive/recovery.ts';
 import { hourOf, reelPath } from '../archive/reel.ts';
 import { endUs, type Segment } from '../archive/segment.ts';
-import { ReelError, toReelError } from '../errors.ts';
+import { ReelError } from '../errors.ts';
 import {
   NativeWriter,
   type RecoveryReport,
   recoverReel,
+  StandbyMemory,
   type StreamCounters,
   type StreamOptions,
   type WriterEvent,
 } from '../native.ts';
 import { type AttachedVolume, AttachedVolumes, type Recordable } from './attached-volumes.ts';
 import { DeclaredStreams, unknownStream } from './declared-streams.ts';
+import { explainGap } from './explain-gap.ts';
+import { Publication } from './publication.ts';
+import { type OrderRequest, RecordingControl } from './recording-control.ts';
+import type { Wanted } from './recording-rules.ts';
 import { recordingStopped, streamBusy } from './refusals.ts';
 import { RecordingSession } from './session.ts';
 import { StreamHistory } from './stream-history.ts';
@@ -26,23 +32,20 @@ import type { NumberAnchor, StreamSettings } from './stream-registry.ts';
 import { takeUp } from './take-up.ts';
 import type { RecorderEvents, RecorderParams, StreamStatus, StreamView } from './types.ts';
 
-/** A stream's place is taken from the moment its publisher is accepted, before the writer has it. */
-interface Place {
-  readonly volume: string;
-  readonly publisher: string;
-  readonly session: Promise<RecordingSession>;
-}
-
 export class Recorder extends EventEmitter<RecorderEvents> {
   readonly #params: RecorderParams;
   readonly #streams: DeclaredStreams;
   readonly #writer: NativeWriter;
   readonly #volumes: AttachedVolumes;
-  readonly #places = new Map<string, Place>();
+  /** A stream's place is taken from the moment its publisher is accepted, before the writer has it. */
+  readonly #places = new Map<string, Publication>();
   readonly #sessions = new Map<number, RecordingSession>();
   readonly #history: StreamHistory;
+  readonly #control: RecordingControl;
+  readonly #standby: StandbyMemory;
   /** Volumes that take no recordings now, and why. */
   readonly #held = new Map<string, ReelError>();
+  #clock: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(params: RecorderParams) {
@@ -53,16 +56,27 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     this.#volumes = new AttachedVolumes({ writer: this.#writer, log: params.log });
     const { registry, defaults } = params;
     this.#streams = new DeclaredStreams({ path: registry, defaults, volumesInUse: () => this.#volumes.writable });
+    this.#standby = new StandbyMemory(params.standbyBytes ?? 0);
+    const { now } = params;
+    this.#control = new RecordingControl({ streams: this.#streams, now, follow: (stream) => this.#follow(stream) });
   }
 
   async start(): Promise<void> {
     await this.#streams.registry.load();
+    this.#clock = setInterval(() => this.lookAtClock(), 1000).unref();
+  }
+
+  /** Begins and ends recordings that time has come for. Called once a second: by the wall clock of that moment, whatever was done to it. */
+  lookAtClock(): void {
+    for (const stream of this.#places.keys()) void this.#follow(stream);
   }
 
   /** Drains every volume, then ends the writer. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= (async () => {
+      clearInterval(this.#clock);
       await Promise.all(this.#volumes.names.map((name) => this.#letGo(name, (stream) => recordingStopped(stream))));
+      await Promise.all([...this.#places.values()].map((each) => each.stop(recordingStopped(each.stream))));
       await this.#writer.close();
     })();
     return this.#closed;
@@ -73,8 +87,8 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.#volumes.names;
   }
 
-  /** The streams that somebody publishes now. */
-  get recording(): string[] {
+  /** The streams that somebody publishes now, recorded or not. */
+  get published(): string[] {
     return [...this.#places.keys()];
   }
 
@@ -96,7 +110,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
 
   /** Streams that are being recorded into the volume now. */
   recordings(volume: string): string[] {
-    return [...this.#places].filter(([, place]) => place.volume === volume).map(([stream]) => stream);
+    return this.#recordedInto(volume).map(({ stream }) => stream);
   }
 
   /**
@@ -139,24 +153,35 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     await this.#letGo(name, () => error);
   }
 
-  /** Begins a session. `stream-busy` where there is one, `volume-state` where the stream's volume is not open, `volume-paused` where it waits. Declares a new stream. */
-  async openSession(name: string, publisher: string): Promise<RecordingSession> {
-    const settings = this.#streams.settingsFor(name);
+  /**
+   * Lets a publisher in. `stream-busy` where there is one. Where it is to be recorded: `volume-state` where the stream's volume is not open,
+   * `volume-paused` where it waits. Declares a new stream.
+   */
+  async openSession(name: string, publisher: string): Promise<Publication> {
+    const { volume } = this.#streams.settingsFor(name);
     this.#mustBeFree(name);
-    try {
-      const held = this.#held.get(settings.volume);
-      if (held !== undefined) throw held;
-      const attached = this.#volumes.getWritable(settings.volume);
-      if (attached.drained !== undefined) throw recordingStopped(name);
-      const session = this.#open(settings, publisher, attached);
-      this.#places.set(name, { volume: settings.volume, publisher, session });
-      return await session;
-    } catch (error) {
-      this.#places.delete(name);
-      await this.#judge(name, false);
-      if (this.#streams.registry.get(name) !== undefined) this.#history.failed(name, toReelError(error));
-      throw error;
+    const { log, now } = this.#params;
+    const publication: Publication = new Publication({
+      ...{ stream: name, publisher, volume, now, memory: this.#standby },
+      keepMs: () => 0,
+      open: () => this.#open(publication),
+      onTrouble: (error) => {
+        log.error({ stream: name, err: error }, 'a recording that was to end could not be made durable');
+        this.#history.failed(name, error);
+      },
+      onEnd: (_publication, failure) => this.#ended(publication, failure),
+    });
+    this.#places.set(name, publication);
+    await publication.follow(this.#control.wanted(name).record);
+    if (publication.failure !== undefined) {
+      await publication.finish().catch(() => {});
+      throw publication.failure;
     }
+    publication.letIn = true;
+    this.#history.began(name);
+    log.info({ stream: name, volume: publication.volume, publisher }, 'publishing began');
+    this.emit('start', name, publisher, publication.volume);
+    return publication;
   }
 
   async list(): Promise<StreamView[]> {
@@ -169,14 +194,21 @@ export class Recorder extends EventEmitter<RecorderEvents> {
 
   status(name: string): StreamStatus {
     const view = this.#view(this.#streams.get(name));
-    const running = [...this.#sessions.values()].find((one) => one.stream === name);
-    const session = running?.status() ?? this.#history.session(name);
+    const session = this.#places.get(name)?.status() ?? this.#history.session(name);
     return { ...view, session, failure: this.#history.failure(name) };
   }
 
-  /** Of the sessions that run, by stream. */
+  /** Of the streams that are published, recorded or not. */
   counters(): ReadonlyMap<string, StreamCounters> {
-    return new Map([...this.#sessions.values()].map((session) => [session.stream, session.status().counters]));
+    return new Map([...this.#places.values()].map((each) => [each.stream, each.status().counters]));
+  }
+
+  /** Records the stream or does not, whoever publishes it; resolves when that is on disk. `not-found` for one that is not declared. */
+  async order(name: string, request: OrderRequest): Promise<StreamView> {
+    await this.#control.setOrder(name, request);
+    this.#params.log.info({ stream: name, ...request }, 'recording was ordered');
+    this.emit('ordered', name, this.#control.order(name));
+    return this.get(name);
   }
 
   /** Declares or changes a stream; a change holds from the next publisher on. */
@@ -184,6 +216,19 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     const settings = { ...this.#streams.settingsFor(name), ...change, name };
     await this.#streams.put(settings);
     return this.#view(settings);
+  }
+
+  /** Whether the stream is to be recorded now, and what says so. */
+  wanted(name: string): Wanted {
+    return this.#control.wanted(name);
+  }
+
+  /** Streams that are not to be recorded now, and what says so. */
+  notRecorded(): { readonly stream: string; readonly by: Wanted['by'] }[] {
+    return this.#streams.registry.list().flatMap(({ name }) => {
+      const { record, by } = this.#control.wanted(name);
+      return record ? [] : [{ stream: name, by }];
+    });
   }
 
   /** What the stream would record with, or does: its settings, or the defaults. `invalid-argument` for a name no stream can have. */
@@ -239,7 +284,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   }
 
   isRecording(name: string): boolean {
-    return this.#places.has(name);
+    return this.#places.get(name)?.isRecording === true;
   }
 
   idleMs(name: string): number {
@@ -255,7 +300,13 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   }
 
   #view({ name, volume, segmentMs, evidence }: StreamSettings): StreamView {
-    return { name, volume, segmentMs, evidence, recording: this.#places.has(name) };
+    return {
+      ...{ name, volume, segmentMs, evidence },
+      publishing: this.#places.has(name),
+      recording: this.isRecording(name),
+      wanted: this.#control.wanted(name),
+      order: this.#control.order(name),
+    };
   }
 
   #mustBeFree(name: string): void {
@@ -263,8 +314,21 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     if (taken !== undefined) throw streamBusy(name, taken.publisher);
   }
 
-  async #open(settings: StreamSettings, publisher: string, attached: Recordable): Promise<RecordingSession> {
-    const { name, volume, segmentMs, evidence } = settings;
+  async #follow(stream: string): Promise<void> {
+    const publication = this.#places.get(stream);
+    const { record } = this.#control.wanted(stream);
+    if (publication?.letIn === true && publication.wanted !== record) await publication.follow(record);
+  }
+
+  async #open(publication: Publication): Promise<RecordingSession> {
+    const { stream: name, publisher } = publication;
+    const settings = this.#streams.settingsFor(name);
+    const { volume, segmentMs, evidence } = settings;
+    const held = this.#held.get(volume);
+    if (held !== undefined) throw held;
+    const attached = this.#volumes.getWritable(volume);
+    if (attached.drained !== undefined) throw recordingStopped(name);
+    publication.volume = volume;
     const { archive, writerId } = attached;
     await this.#streams.try(settings);
     await takeUp(archive, name, this.#params.log.child({ volume }));
@@ -272,14 +336,15 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     await this.#params.signer?.begin(archive, name, evidence);
     const newest = await archive.newest(name);
     archive.showUpTo(name, newest?.startUs ?? -1);
+    const { now } = this.#params;
     const id = this.#openStream(attached, {
       volume: writerId,
       name,
       segmentMs,
       evidence,
       lastEndUs: newest === undefined ? null : endUs(newest),
+      gapReasons: newest === undefined ? 0 : this.#gapReasons(publication, endUs(newest)),
     });
-    const { log, now } = this.#params;
     const session: RecordingSession = new RecordingSession({
       writer: this.#writer,
       id,
@@ -287,13 +352,17 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       volume,
       publisher,
       now,
-      onEnd: (failure, clean) => this.#ended(session, failure, clean),
+      onEnd: (_failure, clean) => this.#recorded(session, clean),
     });
     this.#sessions.set(id, session);
-    this.#history.began(name);
-    log.info({ stream: name, volume, publisher }, 'recording began');
-    this.emit('start', name, publisher, volume);
+    if (publication.letIn) this.emit('turned', name, true, volume);
     return session;
+  }
+
+  /** Why nothing is recorded from `fromUs` to what the next recording begins with. */
+  #gapReasons(publication: Publication, fromUs: number): number {
+    const toUs = publication.kept().sinceUs ?? this.#params.now() * 1000;
+    return gapFlags(explainGap(fromUs / 1000, toUs / 1000, this.#control.causes(publication.stream)));
   }
 
   #openStream({ archive }: Recordable, options: StreamOptions): number {
@@ -305,21 +374,33 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     }
   }
 
-  async #ended(session: RecordingSession, failure: ReelError | undefined, clean: boolean): Promise<void> {
+  /** Nothing of a recording is left in the writer. */
+  async #recorded(session: RecordingSession, clean: boolean): Promise<void> {
     const { stream, volume, id } = session;
-    const status = session.status();
     const archive = this.#volumes.archive(volume);
     // The next session may append to the same reel: it comes after the signature.
     if (archive !== undefined) await this.#params.signer?.ended(archive, stream, clean);
     this.#sessions.delete(id);
-    this.#places.delete(stream);
     // After a failure of the storage the index may end with records that are not durable: they stay hidden until the next recovery.
     if (clean) archive?.showAll(stream);
     void archive?.catalog?.ended(stream, clean);
-    this.#history.ended(stream, status, failure);
-    this.#params.log.info({ stream, ...status, failure: failure?.code }, 'recording ended');
-    this.emit('end', stream, failure, session);
+    this.#history.left(stream);
+    if (this.#places.get(stream)?.wanted === false) this.emit('turned', stream, false, volume);
+  }
+
+  /** A publisher has gone, or was not let in. */
+  async #ended(publication: Publication, failure: ReelError | undefined): Promise<void> {
+    const { stream, letIn } = publication;
+    const status = publication.status();
+    this.#places.delete(stream);
+    if (letIn) {
+      this.#history.ended(stream, status, failure);
+      this.#params.log.info({ stream, ...status, failure: failure?.code }, 'publishing ended');
+      this.emit('end', stream, failure, publication);
+    }
     if (!(await this.#judge(stream, status.segments > 0))) this.#history.forget(stream);
+    else if (!letIn && failure !== undefined && this.#streams.registry.get(stream) !== undefined)
+      this.#history.failed(stream, failure);
   }
 
   /** False where the stream went with its publisher. A state directory that cannot be written keeps it: no reason to fail a recording. */
@@ -343,14 +424,13 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     });
   }
 
+  /** Publishers whose stream is recorded into the volume, or is about to be. */
+  #recordedInto(volume: string): Publication[] {
+    return [...this.#places.values()].filter((each) => each.isRecording && each.volume === volume);
+  }
+
   async #endRecordings(volume: string, reason: (stream: string) => ReelError): Promise<void> {
-    const places = [...this.#places].filter(([, place]) => place.volume === volume);
-    await Promise.all(
-      places.map(async ([stream, place]) => {
-        const session = await place.session.catch(() => undefined); // its publisher has the reason
-        await session?.stop(reason(stream));
-      }),
-    );
+    await Promise.all(this.#recordedInto(volume).map((each) => each.stop(reason(each.stream))));
   }
 
   #onEvents(events: readonly WriterEvent[]): void {
@@ -375,6 +455,6 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     archive?.showUpTo(session.stream, last.startUs);
     for (const { hour } of segments) archive?.catalog?.durable(session.stream, hour);
     if (archive !== undefined) this.#params.signer?.durable(archive, session.stream, last.hour);
-    this.emit('durable', session.stream, segments);
+    this.emit('durable', session.stream, segments, session.volume);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * One publisher recording into one stream, from `openStream` to `finish`. A session ends once: the publisher finishes, the writer fails,
- * or the recorder stops it. Whatever was acknowledged stays, whichever it is.
+ * One recording of one publisher into one stream, from `openStream` to `finish`. A session ends once: the publisher finishes, the writer
+ * fails, an order ends it, or the recorder stops it. Whatever was acknowledged stays, whichever it is.
  */
 import { endUs, hasFlag, type Segment } from '../archive/segment.ts';
 import { type ReelError, toReelError } from '../errors.ts';
@@ -57,7 +57,7 @@ export class RecordingSession {
   readonly #params: SessionParams;
   readonly #highMark: number;
   /** Received while the writer had no memory for them; given again when it has drained. Few: the publisher is held back from then on. */
-  #waiting: Buffer[] = [];
+  #waiting: { readonly bytes: Buffer; readonly cameUs: number }[] = [];
   #allTaken: (() => void) | undefined;
   #received = 0;
   #queued = 0;
@@ -81,15 +81,15 @@ export class RecordingSession {
     this.since = params.now();
   }
 
-  /** Takes the bytes. False asks to pause until `onDrain`. After the end of the session they are dropped. */
-  append(bytes: Buffer): boolean {
+  /** Takes the bytes, which came at `cameUs` (UTC). False asks to pause until `onDrain`. After the end of the session they are dropped. */
+  append(bytes: Buffer, cameUs = this.#params.now() * 1000): boolean {
     if (this.#finished !== undefined) return true;
     this.#received += bytes.length;
     if (this.#waiting.length > 0) {
-      this.#waiting.push(Buffer.from(bytes));
+      this.#waiting.push({ bytes: Buffer.from(bytes), cameUs });
       return false;
     }
-    return this.#give(bytes) && this.#queued <= this.#highMark;
+    return this.#give(bytes, cameUs) && this.#queued <= this.#highMark;
   }
 
   /** Writer: these segments are durable now. */
@@ -109,8 +109,8 @@ export class RecordingSession {
     this.#waiting = [];
     this.#queued = 0; // less than half of the high mark; what is given now tells anew
     while (waiting.length > 0) {
-      const bytes = waiting.shift() as Buffer;
-      if (this.#give(bytes)) continue;
+      const { bytes, cameUs } = waiting.shift() as { bytes: Buffer; cameUs: number };
+      if (this.#give(bytes, cameUs)) continue;
       this.#waiting.push(...waiting);
       return;
     }
@@ -142,6 +142,18 @@ export class RecordingSession {
     return this.#finished;
   }
 
+  /** What is durable of it. */
+  summary(): SessionSummary {
+    const seconds = (us: number | undefined): number | null => (us === undefined ? null : us / 1e6);
+    return {
+      stream: this.stream,
+      segments: this.#segments,
+      bytes: this.#bytes,
+      from: seconds(this.#fromUs),
+      to: seconds(this.#toUs),
+    };
+  }
+
   status(): SessionStatus {
     return {
       publisher: this.#params.publisher,
@@ -158,14 +170,13 @@ export class RecordingSession {
   }
 
   /** False when the writer has no memory for the bytes; what it did not take is kept (copied: chunks of sockets are reused). */
-  #give(bytes: Buffer): boolean {
-    const { writer, id, now } = this.#params;
-    const nowUs = now() * 1000;
+  #give(bytes: Buffer, cameUs: number): boolean {
+    const { writer, id } = this.#params;
     try {
       for (let at = 0; at < bytes.length; at += longestAppend) {
-        const queued = writer.append(id, bytes.subarray(at, at + longestAppend), nowUs);
+        const queued = writer.append(id, bytes.subarray(at, at + longestAppend), cameUs);
         if (queued < 0) {
-          this.#waiting.push(Buffer.from(bytes.subarray(at)));
+          this.#waiting.push({ bytes: Buffer.from(bytes.subarray(at)), cameUs });
           return false;
         }
         this.#queued = queued;
@@ -196,13 +207,6 @@ export class RecordingSession {
     this.#endedAt = now();
     await onEnd(this.#failure, clean);
     if (this.#failure !== undefined) throw this.#failure;
-    const seconds = (us: number | undefined): number | null => (us === undefined ? null : us / 1e6);
-    return {
-      stream: this.stream,
-      segments: this.#segments,
-      bytes: this.#bytes,
-      from: seconds(this.#fromUs),
-      to: seconds(this.#toUs),
-    };
+    return this.summary();
   }
 }

@@ -5,7 +5,7 @@ import type { SessionStatus } from './session.ts';
 export class StreamHistory {
   readonly #elapsed: () => number;
   readonly #startedAt: number;
-  /** When the last publisher of a stream had gone, by `elapsed`. */
+  /** When the last recording of a stream had ended, by `elapsed`. */
   readonly #leftAt = new Map<string, number>();
   readonly #sessions = new Map<string, SessionStatus>();
   readonly #failures = new Map<string, ReelError>();
@@ -24,8 +24,12 @@ export class StreamHistory {
     this.#failures.set(stream, failure);
   }
 
-  ended(stream: string, session: SessionStatus, failure: ReelError | undefined): void {
+  /** Nothing is recorded of the stream any more, for now. */
+  left(stream: string): void {
     this.#leftAt.set(stream, this.#elapsed());
+  }
+
+  ended(stream: string, session: SessionStatus, failure: ReelError | undefined): void {
     this.#sessions.set(stream, session);
     if (failure !== undefined) this.failed(stream, failure);
   }
@@ -46,7 +50,7 @@ export class StreamHistory {
     return this.#failures.get(stream) ?? null;
   }
 
-  /** Milliseconds since the last publisher had gone, or since the start where none has been. */
+  /** Milliseconds since the last recording had ended, or since the start where none has been. */
   idleMs(stream: string): number {
     return this.#elapsed() - (this.#leftAt.get(stream) ?? this.#startedAt);
   }

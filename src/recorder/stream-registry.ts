@@ -2,6 +2,7 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { ReelError } from '../errors.ts';
+import { isRules, noRules, type RecordingRules } from './recording-rules.ts';
 
 export interface StreamSettings {
   readonly name: string;
@@ -23,12 +24,12 @@ export interface NumberAnchor {
   readonly discontinuities: number;
 }
 
-type Entry = StreamSettings & { readonly anchor?: NumberAnchor };
+type Entry = StreamSettings & { readonly anchor?: NumberAnchor; readonly recording?: RecordingRules };
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 
 const isEntry = (value: unknown): value is Entry => {
-  const { name, volume, segmentMs, evidence, anchor } = (value ?? {}) as Record<string, unknown>;
+  const { name, volume, segmentMs, evidence, anchor, recording } = (value ?? {}) as Record<string, unknown>;
   const numbers = (anchor ?? { hour: 0, sequence: 0, discontinuities: 0 }) as Record<string, unknown>;
   return (
     typeof name === 'string' &&
@@ -36,7 +37,8 @@ const isEntry = (value: unknown): value is Entry => {
     typeof volume === 'string' &&
     isCount(segmentMs) &&
     typeof evidence === 'boolean' &&
-    [numbers.hour, numbers.sequence, numbers.discontinuities].every(isCount)
+    [numbers.hour, numbers.sequence, numbers.discontinuities].every(isCount) &&
+    (recording === undefined || isRules(recording))
   );
 };
 
@@ -109,8 +111,7 @@ export class StreamRegistry {
   /** Adds or changes a stream; resolves when it is on disk. */
   put(settings: StreamSettings): Promise<void> {
     const { name, volume, segmentMs, evidence } = settings;
-    const anchor = this.#entries.get(name)?.anchor;
-    this.#entries.set(name, { name, volume, segmentMs, evidence, ...(anchor === undefined ? {} : { anchor }) });
+    this.#entries.set(name, { ...this.#entries.get(name), name, volume, segmentMs, evidence });
     return this.#write();
   }
 
@@ -129,6 +130,25 @@ export class StreamRegistry {
     if (entry === undefined) return;
     this.#entries.set(name, { ...entry, anchor });
     await this.#write();
+  }
+
+  /** When the stream is recorded. */
+  rules(name: string): RecordingRules {
+    return this.#entries.get(name)?.recording ?? noRules;
+  }
+
+  /** Of a stream that is declared; resolves when it is on disk, and changes nothing where that fails. */
+  async setRules(name: string, recording: RecordingRules): Promise<void> {
+    const before = this.#entries.get(name);
+    if (before === undefined) return;
+    this.#entries.set(name, { ...before, recording });
+    try {
+      await this.#write();
+    } catch (error) {
+      const now = this.#entries.get(name);
+      if (now?.recording === recording) this.#entries.set(name, { ...now, recording: before.recording ?? noRules });
+      throw error;
+    }
   }
 
   #write(): Promise<void> {

@@ -4,7 +4,9 @@ import type { EvidenceSigner } from '../archive/evidence/signer.ts';
 import type { Segment } from '../archive/segment.ts';
 import type { ReelError } from '../errors.ts';
 import type { StreamDefaults } from './declared-streams.ts';
-import type { RecordingSession, SessionStatus } from './session.ts';
+import type { Publication } from './publication.ts';
+import type { RecordingOrder, Wanted } from './recording-rules.ts';
+import type { SessionStatus } from './session.ts';
 import type { StreamSettings } from './stream-registry.ts';
 
 export interface RecorderParams {
@@ -19,6 +21,8 @@ export interface RecorderParams {
   };
   /** Signs the reels of streams with evidence; without, none is signed. */
   readonly signer?: EvidenceSigner;
+  /** Ceiling of the memory for what streams keep that are not recorded, of all together; bytes. */
+  readonly standbyBytes?: number;
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -27,13 +31,22 @@ export interface RecorderParams {
 }
 
 export interface RecorderEvents {
+  /** A publisher was let in. */
   start: [stream: string, publisher: string, volume: string];
-  durable: [stream: string, segments: readonly Segment[]];
-  end: [stream: string, failure: ReelError | undefined, session: RecordingSession];
+  /** While it stays: what it sends is recorded from now on, or is not any more and all of it is durable. */
+  turned: [stream: string, recording: boolean, volume: string];
+  ordered: [stream: string, order: RecordingOrder | null];
+  durable: [stream: string, segments: readonly Segment[], volume: string];
+  end: [stream: string, failure: ReelError | undefined, publication: Publication];
 }
 
 export interface StreamView extends StreamSettings {
+  /** Somebody sends it, recorded or not. */
+  readonly publishing: boolean;
   readonly recording: boolean;
+  readonly wanted: Wanted;
+  /** The order that holds. */
+  readonly order: RecordingOrder | null;
 }
 
 export interface StreamStatus extends StreamView {

@@ -20,12 +20,14 @@ const { app } = await standIn({
       {
         stream: 'cam"1',
         recording: true,
+        publishing: true,
         segments: 7,
         bytes: 7000,
         transport: { packets: 90, continuityErrors: 2, packetBytes: 192 },
       },
-      { stream: 'cam2', recording: false, segments: 1, bytes: 10, transport: undefined },
+      { stream: 'cam2', recording: false, publishing: true, segments: 1, bytes: 10, transport: undefined },
     ],
+    streamsOff: [{ stream: 'cam2', by: 'order' }],
     retention: [
       {
         volume: 'main',
@@ -93,6 +95,8 @@ test('the numbers are there in the text format, and what is not known has no ser
     'luksblock_errors_total{volume="main",kind="writes"}': 4,
     'luksblock_refused{volume="main",kind="ioFlusher"}': 1,
     streams_recording: 1,
+    streams_publishing: 2,
+    'stream_recording_off{stream="cam2",by="order"}': 1,
     'segments_durable_total{stream="cam\\"1"}': 7,
     'durable_bytes_total{stream="cam2"}': 10,
     'archive_purged_reels_total{volume="main",rule="age"}': 3,

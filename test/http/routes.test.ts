@@ -198,6 +198,16 @@ const refused: [
     'media-type',
   ],
   ['a stream of a reserved name', 'PUT', '/api/v1/streams/api', { payload: {} }, 400, 'invalid-argument'],
+  ['an order that is none', 'PUT', '/api/v1/streams/x/recording?mode=maybe', {}, 400, 'invalid-argument'],
+  ['an order without a mode', 'PUT', '/api/v1/streams/x/recording', {}, 400, 'invalid-argument'],
+  [
+    'an order with a reason too long',
+    'PUT',
+    `/api/v1/streams/x/recording?mode=off&reason=${'r'.repeat(201)}`,
+    {},
+    400,
+    'invalid-argument',
+  ],
   ['an unknown stream setting', 'PUT', '/api/v1/streams/x', { payload: { colour: 1 } }, 400, 'invalid-argument'],
   [
     'a segment length out of bounds',
@@ -237,9 +247,19 @@ test('streams: list, one, change, delete', async () => {
     volume: 'main',
     segmentMs: 2000,
     evidence: true,
+    publishing: false,
     recording: false,
+    wanted: { record: true, by: 'always', reason: '', since: null, until: null },
+    order: null,
     session: null,
     failure: null,
+  });
+  const ordered = await ask('PUT', '/api/v1/streams/cam/recording?mode=off&reason=works&until=1795269600000');
+  assert.equal(ordered.statusCode, 200);
+  assert.deepEqual(seen.calls.at(-1), {
+    call: 'order',
+    name: 'cam',
+    options: { mode: 'off', reason: 'works', until: 1_795_269_600_000 },
   });
   const deleted = await ask('DELETE', '/api/v1/streams/cam');
   assert.deepEqual([deleted.statusCode, deleted.json()], [200, { name: 'cam', volume: 'main', recordings: 'kept' }]);

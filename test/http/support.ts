@@ -294,7 +294,10 @@ export const standIn = async (
     volume: 'main',
     segmentMs: 4000,
     evidence: false,
+    publishing: false,
     recording: false,
+    wanted: { record: true, by: 'always' as const, reason: '', since: null, until: null },
+    order: null,
     session: null,
     failure: null,
   });
@@ -302,6 +305,10 @@ export const standIn = async (
     list: async () => [stream('cam')],
     get: async (name: string) => stream(name),
     put: async (name: string, change: object) => ({ ...stream(name), ...change }),
+    order: async (name: string, order: object) => {
+      note('order', name, order);
+      return stream(name);
+    },
     delete: async (name: string): Promise<DeletedStream> => {
       note('delete', name);
       return { name, volume: 'main', recordings: 'kept' };
@@ -371,7 +378,15 @@ export const standIn = async (
     health: async () => ({ helper: { up: true, details: { pid: 4711 } }, writer: { up: false, details: {} } }),
     metrics:
       changes.metrics ??
-      (() => ({ volumes: [], streams: [], retention: [], auditEntries: 0, eventListeners: 0, webhooks: [] })),
+      (() => ({
+        volumes: [],
+        streams: [],
+        streamsOff: [],
+        retention: [],
+        auditEntries: 0,
+        eventListeners: 0,
+        webhooks: [],
+      })),
     ingest,
     playback,
     local,

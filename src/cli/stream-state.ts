@@ -1,0 +1,30 @@
+/** What a stream does, and why, in words. */
+import type { StreamView } from '../http/streams.ts';
+import { formatInstant } from './times.ts';
+
+/** `recording`; `not recorded`: somebody sends it; `idle`: nobody sends it; `off`: nobody does, and it would not be recorded. */
+export const stateText = ({ publishing, recording, wanted }: StreamView): string => {
+  if (recording) return 'recording';
+  if (publishing) return 'not recorded';
+  return wanted.record ? 'idle' : 'off';
+};
+
+const causes = { always: '', order: 'by order' } as const;
+
+/** Whether it is to be recorded, what says so, and until when. */
+export const wantedText = ({ wanted }: StreamView): string => {
+  const { record, by, reason, since, until } = wanted;
+  return [
+    record ? 'to be recorded' : 'not to be recorded',
+    causes[by],
+    since === null ? '' : `since ${formatInstant(since / 1000)}`,
+    until === null ? '' : `until ${formatInstant(until / 1000)}`,
+    reason === '' ? '' : `(${reason})`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+};
+
+/** When that changes by itself. */
+export const untilText = ({ wanted: { until } }: StreamView): string =>
+  until === null ? '-' : formatInstant(until / 1000);
