@@ -10,6 +10,7 @@ import { status } from './status.ts';
 import { streamDelete } from './stream-delete.ts';
 import { streamList } from './stream-list.ts';
 import { streamRecord } from './stream-record.ts';
+import { streamSchedule } from './stream-schedule.ts';
 import { streamShow } from './stream-show.ts';
 import { volumeAutoOpen } from './volume-auto-open.ts';
 import { volumeBind } from './volume-bind.ts';
@@ -94,7 +95,7 @@ Examples:
       'after',
       '\nExamples:\n  reelvault stream list\n  reelvault stream show cam1\n  reelvault stream record cam1 --off --for 2h --reason works\n  reelvault stream delete cam1',
     );
-  for (const verb of [streamList, streamShow, streamRecord, streamDelete]) verb(stream);
+  for (const verb of [streamList, streamShow, streamRecord, streamSchedule, streamDelete]) verb(stream);
   archive(program);
   overrideExits(program);
   return program;

@@ -9,7 +9,7 @@ export const stateText = ({ publishing, recording, wanted }: StreamView): string
   return wanted.record ? 'idle' : 'off';
 };
 
-const causes = { always: '', order: 'by order' } as const;
+const causes = { always: '', order: 'by order', schedule: 'by its schedule' } as const;
 
 /** Whether it is to be recorded, what says so, and until when. */
 export const wantedText = ({ wanted }: StreamView): string => {
@@ -28,3 +28,10 @@ export const wantedText = ({ wanted }: StreamView): string => {
 /** When that changes by itself. */
 export const untilText = ({ wanted: { until } }: StreamView): string =>
   until === null ? '-' : formatInstant(until / 1000);
+
+/** `mon, tue 22:00-06:00; sat 00:00-24:00 (Europe/Zurich)`. */
+export const scheduleText = ({ schedule }: StreamView): string => {
+  if (schedule === null) return 'none';
+  const windows = schedule.windows.map(({ days, from, to }) => `${days.join(', ')} ${from}-${to}`);
+  return `${windows.length === 0 ? 'no window' : windows.join('; ')} (${schedule.timeZone})`;
+};

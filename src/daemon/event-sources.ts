@@ -34,6 +34,9 @@ export const streamEvents = (recorder: Recorder, bus: EventBus): void => {
     const { mode, reason, until } = order ?? { mode: 'schedule', reason: '', until: null };
     bus.publish({ type: 'stream.recording.ordered', stream, facts: { mode, reason, until } });
   });
+  recorder.on('scheduled', (stream, schedule) => {
+    bus.publish({ type: 'stream.recording.scheduled', stream, facts: { schedule } });
+  });
   recorder.on('turned', (stream, recording, volume) => {
     const { by, reason } = recorder.wanted(stream);
     const type = recording ? 'stream.recording.began' : 'stream.recording.ended';

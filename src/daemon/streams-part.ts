@@ -36,6 +36,10 @@ export const streamsPart = (params: {
       await recorder.order(name, order);
       return view(name);
     },
+    schedule: async (name, schedule) => {
+      await recorder.schedule(name, schedule);
+      return view(name);
+    },
     delete: async (name) => {
       const { volume } = recorder.status(name);
       await recorder.delete(name);

@@ -6,6 +6,13 @@ import { streamNamePattern } from '../config/schema-words.ts';
 import { volumeNamePattern } from '../config/settings.ts';
 import { checkNewStreamName } from '../recorder/stream-registry.ts';
 import { errorAnswers } from './error-handler.ts';
+import {
+  orderSchema,
+  type RecordingPart,
+  scheduleSchema,
+  streamRecordingRoutes,
+  wantedSchema,
+} from './stream-recording.ts';
 
 const configFields = {
   volume: Type.String({ pattern: volumeNamePattern }),
@@ -48,29 +55,6 @@ const sessionSchema = Type.Object({
   ),
 });
 
-const time = (description: string) =>
-  Type.Union([Type.Number(), Type.Null()], { description: `Unix milliseconds; ${description}` });
-
-const orderSchema = Type.Object({
-  mode: Type.Union([Type.Literal('on'), Type.Literal('off')]),
-  reason: Type.String(),
-  at: Type.Number({ description: 'Unix milliseconds: when it was given' }),
-  until: time('null: until another order'),
-});
-
-const wantedSchema = Type.Object(
-  {
-    record: Type.Boolean({ description: 'whether it is recorded as soon as it is published' }),
-    by: Type.Union([Type.Literal('always'), Type.Literal('order')], {
-      description: 'what says so; `always`: nobody has said anything',
-    }),
-    reason: Type.String({ description: 'of the order' }),
-    since: time('null: always'),
-    until: time('when it may be otherwise by itself; null: never'),
-  },
-  { description: 'whether the stream is to be recorded now' },
-);
-
 export const streamSchema = Type.Object(
   {
     name: Type.String(),
@@ -79,6 +63,7 @@ export const streamSchema = Type.Object(
     recording: Type.Boolean({ description: 'what it sends is being recorded' }),
     wanted: wantedSchema,
     order: Type.Union([orderSchema, Type.Null()], { description: 'the order that holds now' }),
+    schedule: Type.Union([scheduleSchema, Type.Null()], { description: 'windows it is recorded in; null: always' }),
     session: Type.Union([sessionSchema, Type.Null()], {
       description: 'the session that runs, else the last one since the start of the service',
     }),
@@ -97,26 +82,14 @@ const deletedSchema = Type.Object({
   }),
 });
 export type DeletedStream = Static<typeof deletedSchema>;
-const orderFields = {
-  mode: Type.Union([Type.Literal('on'), Type.Literal('off'), Type.Literal('schedule')], {
-    description: '`schedule`: no order holds any more',
-  }),
-  reason: Type.Optional(Type.String({ maxLength: 200, description: 'why, for those who ask later' })),
-  until: Type.Optional(
-    Type.Integer({ minimum: 0, description: 'Unix milliseconds, in the future; without it until another order' }),
-  ),
-};
-export type StreamOrder = Static<ReturnType<typeof Type.Object<typeof orderFields>>>;
 export type StreamChange = Partial<Pick<StreamView, 'volume' | 'segmentMs' | 'evidence'>>;
 
 /** What the routes need of the recorder. */
-export interface StreamsPart {
+export interface StreamsPart extends RecordingPart<StreamView> {
   list(): Promise<readonly StreamView[]>;
   get(name: string): Promise<StreamView>;
   /** What is left out stays as it is, or becomes the default of a new stream. */
   put(name: string, change: StreamChange): Promise<StreamView>;
-  /** Records it or not. `not-found` for a stream that is not declared. */
-  order(name: string, order: StreamOrder): Promise<StreamView>;
   /** Forgets the settings; recordings stay. */
   delete(name: string): Promise<DeletedStream>;
 }
@@ -131,6 +104,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ streams: StreamsPart; tic
   app.addSchema(streamSchema);
   const stream = Type.Unsafe<StreamView>(Type.Ref('Stream'));
   const answer = { 200: stream, ...errorAnswers };
+  await app.register(streamRecordingRoutes, { streams });
 
   app.get(
     '/streams',
@@ -164,23 +138,6 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ streams: StreamsPart; tic
       },
     },
     (request) => streams.put(checkNewStreamName(request.params.name), request.body),
-  );
-
-  app.put(
-    '/streams/:name/recording',
-    {
-      schema: {
-        summary: 'Record a stream, or do not',
-        description:
-          'On disk when it is answered, and followed at once: a publisher stays, and is recorded from here on or not any more. Counts before everything else. `not-found` for a stream that there is not.',
-        tags,
-        params: nameParams,
-        // In the query: so the audit trail says what was ordered.
-        querystring: Type.Object(orderFields, { additionalProperties: false }),
-        response: answer,
-      },
-    },
-    (request) => streams.order(request.params.name, request.query),
   );
 
   app.delete(

@@ -26,6 +26,7 @@ import { Publication } from './publication.ts';
 import { type OrderRequest, RecordingControl } from './recording-control.ts';
 import type { Wanted } from './recording-rules.ts';
 import { recordingStopped, streamBusy } from './refusals.ts';
+import type { Schedule } from './schedule.ts';
 import { RecordingSession } from './session.ts';
 import { StreamHistory } from './stream-history.ts';
 import type { NumberAnchor, StreamSettings } from './stream-registry.ts';
@@ -218,6 +219,14 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.#view(settings);
   }
 
+  /** Records the stream in windows of the week (null: always) where no order says otherwise. As `order`. */
+  async schedule(name: string, schedule: Schedule | null): Promise<StreamView> {
+    await this.#control.setSchedule(name, schedule);
+    this.#params.log.info({ stream: name, schedule }, 'a schedule was set');
+    this.emit('scheduled', name, schedule);
+    return this.get(name);
+  }
+
   /** Whether the stream is to be recorded now, and what says so. */
   wanted(name: string): Wanted {
     return this.#control.wanted(name);
@@ -306,7 +315,13 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       recording: this.isRecording(name),
       wanted: this.#control.wanted(name),
       order: this.#control.order(name),
+      schedule: this.#schedule(name),
     };
+  }
+
+  #schedule(name: string): Schedule | null {
+    const { schedule } = this.#control.rules(name);
+    return schedule === null ? null : { timeZone: schedule.timeZone, windows: schedule.windows };
   }
 
   #mustBeFree(name: string): void {
@@ -362,7 +377,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   /** Why nothing is recorded from `fromUs` to what the next recording begins with. */
   #gapReasons(publication: Publication, fromUs: number): number {
     const toUs = publication.kept().sinceUs ?? this.#params.now() * 1000;
-    return gapFlags(explainGap(fromUs / 1000, toUs / 1000, this.#control.causes(publication.stream)));
+    return gapFlags(explainGap(fromUs / 1000, toUs / 1000, this.#control.causes(publication.stream, fromUs / 1000)));
   }
 
   #openStream({ archive }: Recordable, options: StreamOptions): number {

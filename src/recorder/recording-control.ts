@@ -1,4 +1,4 @@
-/** Whether each stream is to be recorded now: takes orders, keeps them, and looks at the clock for what begins or ends by itself. */
+/** Whether each stream is to be recorded now: takes orders and schedules, keeps them, and asks them by the clock. */
 import { ReelError } from '../errors.ts';
 import type { DeclaredStreams } from './declared-streams.ts';
 import type { Cause } from './explain-gap.ts';
@@ -10,10 +10,13 @@ import {
   type Wanted,
   wantedAt,
   withOrder,
+  withSchedule,
 } from './recording-rules.ts';
+import { checkSchedule, type Schedule } from './schedule.ts';
+import { Scheduler } from './scheduler.ts';
 
 export interface OrderRequest {
-  /** `schedule`: no order; what else is known of the stream counts. */
+  /** `schedule`: no order; the schedule counts, if there is one. */
   readonly mode: 'on' | 'off' | 'schedule';
   readonly reason?: string;
   /** Unix milliseconds; without it, until another order. */
@@ -41,6 +44,7 @@ const within = async (ms: number, done: Promise<void>): Promise<void> => {
 
 export class RecordingControl {
   readonly #params: ControlParams;
+  readonly #scheduler = new Scheduler();
 
   constructor(params: ControlParams) {
     this.#params = params;
@@ -51,7 +55,9 @@ export class RecordingControl {
   }
 
   wanted(stream: string): Wanted {
-    return wantedAt(this.rules(stream), this.#params.now());
+    const rules = this.rules(stream);
+    const now = this.#params.now();
+    return wantedAt(rules, now, rules.schedule === null ? null : this.#scheduler.at(rules.schedule, now));
   }
 
   /** The order that holds now. */
@@ -74,10 +80,32 @@ export class RecordingControl {
     await within(followMs, follow(stream));
   }
 
-  /** What kept the stream from being recorded, up to now. */
-  causes(stream: string): Cause[] {
+  /** Null: no schedule. Resolves as `setOrder` does. `invalid-argument` for one that cannot be followed. */
+  async setSchedule(stream: string, schedule: Schedule | null): Promise<void> {
+    const { streams, now, follow } = this.#params;
+    streams.get(stream);
+    if (schedule !== null) checkSchedule(schedule);
+    const rules = this.rules(stream);
+    const at = now();
+    const former = rules.schedule;
+    const unscheduled = former === null ? null : this.#scheduler.newestOff(former, at);
+    await streams.setRules(stream, withSchedule(rules, schedule, unscheduled ?? rules.lastUnscheduled, at));
+    await within(followMs, follow(stream));
+  }
+
+  /** What kept the stream from being recorded from a time on (Unix milliseconds). */
+  causes(stream: string, from: number): Cause[] {
     const now = this.#params.now();
-    const off = newestOff(this.rules(stream), now);
-    return off === null ? [] : [{ reason: 'ordered-off', from: off.from, to: off.to ?? now }];
+    const rules = this.rules(stream);
+    const { schedule, lastUnscheduled } = rules;
+    const off = newestOff(rules, now);
+    const causes: Cause[] = [];
+    const add = (reason: Cause['reason'], time: { from: number; to: number | null }) =>
+      causes.push({ reason, from: time.from, to: time.to ?? now });
+    if (off !== null) add('ordered-off', off);
+    if (lastUnscheduled !== null) add('scheduled-off', lastUnscheduled);
+    if (schedule !== null)
+      for (const time of this.#scheduler.off(schedule, Math.max(from, schedule.setAt), now)) add('scheduled-off', time);
+    return causes;
   }
 }

@@ -1,4 +1,5 @@
-/** When a stream is recorded: what an admin ordered, and what follows from it at a given time. Pure. docs/recording.md has the rules. */
+/** When a stream is recorded: what an admin said, and what follows from it at a given time. Pure. docs/recording.md has the rules. */
+import { isSchedule, type Schedule } from './schedule.ts';
 
 /** An order counts before everything else, until it is over or another one takes its place. */
 export interface RecordingOrder {
@@ -11,7 +12,7 @@ export interface RecordingOrder {
   readonly until: number | null;
 }
 
-/** A stretch of time in which an order kept the stream from being recorded; `to` is null while it does. */
+/** A stretch of time in which an order, or a schedule, kept the stream from being recorded; `to` is null while it does. */
 export interface OffTime {
   readonly from: number;
   readonly to: number | null;
@@ -21,13 +22,17 @@ export interface RecordingRules {
   readonly order: RecordingOrder | null;
   /** The newest one that an order of former times made; the order in force makes its own. */
   readonly lastOff: OffTime | null;
+  /** Since when the schedule is as it is. */
+  readonly schedule: (Schedule & { readonly setAt: number }) | null;
+  /** The newest time without a window that the schedule before it made. */
+  readonly lastUnscheduled: OffTime | null;
 }
 
 /** What holds now. */
 export interface Wanted {
   readonly record: boolean;
   /** What says so; `always`: nobody has said anything. */
-  readonly by: 'always' | 'order';
+  readonly by: 'always' | 'order' | 'schedule';
   readonly reason: string;
   /** Since when, where that is known. */
   readonly since: number | null;
@@ -35,13 +40,22 @@ export interface Wanted {
   readonly until: number | null;
 }
 
-export const noRules: RecordingRules = { order: null, lastOff: null };
+export const noRules: RecordingRules = { order: null, lastOff: null, schedule: null, lastUnscheduled: null };
+
+/** What a schedule says at a time. */
+export interface Scheduled {
+  readonly inWindow: boolean;
+  readonly until: number | null;
+}
 
 export const orderInForce = ({ order }: RecordingRules, now: number): RecordingOrder | null =>
   order !== null && (order.until === null || now < order.until) ? order : null;
 
-export const wantedAt = (rules: RecordingRules, now: number): Wanted => {
+/** `scheduled`: what the schedule says now, where there is one. */
+export const wantedAt = (rules: RecordingRules, now: number, scheduled: Scheduled | null): Wanted => {
   const order = orderInForce(rules, now);
+  if (order === null && scheduled !== null)
+    return { record: scheduled.inWindow, by: 'schedule', reason: '', since: null, until: scheduled.until };
   if (order === null) return { record: true, by: 'always', reason: '', since: null, until: null };
   const { mode, reason, at, until } = order;
   return { record: mode === 'on', by: 'order', reason, since: at, until };
@@ -59,6 +73,18 @@ export const withOrder = (rules: RecordingRules, order: RecordingOrder | null, n
   return { ...rules, order, lastOff: off === null ? null : { from: off.from, to: off.to ?? now } };
 };
 
+/** The rules with another schedule (null: none) from now on; `unscheduled`: the newest time without a window that the one before made. */
+export const withSchedule = (
+  rules: RecordingRules,
+  schedule: Schedule | null,
+  unscheduled: OffTime | null,
+  now: number,
+): RecordingRules => ({
+  ...rules,
+  schedule: schedule === null ? null : { ...schedule, setAt: now },
+  lastUnscheduled: unscheduled,
+});
+
 const isTime = (value: unknown): boolean => Number.isSafeInteger(value);
 
 const isOrder = (value: unknown): boolean => {
@@ -75,6 +101,10 @@ const isOff = (value: unknown): boolean => {
 
 /** Whether a file may say so. */
 export const isRules = (value: unknown): value is RecordingRules => {
-  const { order, lastOff } = (value ?? {}) as Record<string, unknown>;
-  return (order === null || isOrder(order)) && (lastOff === null || isOff(lastOff));
+  const { order, lastOff, schedule, lastUnscheduled } = (value ?? {}) as Record<string, unknown>;
+  return (
+    (order === null || isOrder(order)) &&
+    [lastOff, lastUnscheduled].every((off) => off === null || isOff(off)) &&
+    (schedule === null || (isTime((schedule as { setAt?: unknown } | undefined)?.setAt) && isSchedule(schedule)))
+  );
 };

@@ -6,6 +6,7 @@ import type { ReelError } from '../errors.ts';
 import type { StreamDefaults } from './declared-streams.ts';
 import type { Publication } from './publication.ts';
 import type { RecordingOrder, Wanted } from './recording-rules.ts';
+import type { Schedule } from './schedule.ts';
 import type { SessionStatus } from './session.ts';
 import type { StreamSettings } from './stream-registry.ts';
 
@@ -36,6 +37,7 @@ export interface RecorderEvents {
   /** While it stays: what it sends is recorded from now on, or is not any more and all of it is durable. */
   turned: [stream: string, recording: boolean, volume: string];
   ordered: [stream: string, order: RecordingOrder | null];
+  scheduled: [stream: string, schedule: Schedule | null];
   durable: [stream: string, segments: readonly Segment[], volume: string];
   end: [stream: string, failure: ReelError | undefined, publication: Publication];
 }
@@ -47,6 +49,7 @@ export interface StreamView extends StreamSettings {
   readonly wanted: Wanted;
   /** The order that holds. */
   readonly order: RecordingOrder | null;
+  readonly schedule: Schedule | null;
 }
 
 export interface StreamStatus extends StreamView {

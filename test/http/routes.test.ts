@@ -199,6 +199,14 @@ const refused: [
   ],
   ['a stream of a reserved name', 'PUT', '/api/v1/streams/api', { payload: {} }, 400, 'invalid-argument'],
   ['an order that is none', 'PUT', '/api/v1/streams/x/recording?mode=maybe', {}, 400, 'invalid-argument'],
+  [
+    'a window at no time of day',
+    'PUT',
+    '/api/v1/streams/x/schedule',
+    { payload: { timeZone: 'UTC', windows: [{ days: ['mon'], from: '25:00', to: '06:00' }] } },
+    400,
+    'invalid-argument',
+  ],
   ['an order without a mode', 'PUT', '/api/v1/streams/x/recording', {}, 400, 'invalid-argument'],
   [
     'an order with a reason too long',
@@ -251,6 +259,7 @@ test('streams: list, one, change, delete', async () => {
     recording: false,
     wanted: { record: true, by: 'always', reason: '', since: null, until: null },
     order: null,
+    schedule: null,
     session: null,
     failure: null,
   });
@@ -261,6 +270,11 @@ test('streams: list, one, change, delete', async () => {
     name: 'cam',
     options: { mode: 'off', reason: 'works', until: 1_795_269_600_000 },
   });
+  const schedule = { timeZone: 'UTC', windows: [{ days: ['mon'], from: '22:00', to: '24:00' }] };
+  assert.equal((await ask('PUT', '/api/v1/streams/cam/schedule', { payload: schedule })).statusCode, 200);
+  assert.deepEqual(seen.calls.at(-1), { call: 'schedule', name: 'cam', options: schedule });
+  assert.equal((await ask('DELETE', '/api/v1/streams/cam/schedule')).statusCode, 200);
+  assert.deepEqual(seen.calls.at(-1), { call: 'schedule', name: 'cam', options: null });
   const deleted = await ask('DELETE', '/api/v1/streams/cam');
   assert.deepEqual([deleted.statusCode, deleted.json()], [200, { name: 'cam', volume: 'main', recordings: 'kept' }]);
 });

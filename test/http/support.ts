@@ -298,6 +298,7 @@ export const standIn = async (
     recording: false,
     wanted: { record: true, by: 'always' as const, reason: '', since: null, until: null },
     order: null,
+    schedule: null,
     session: null,
     failure: null,
   });
@@ -307,6 +308,10 @@ export const standIn = async (
     put: async (name: string, change: object) => ({ ...stream(name), ...change }),
     order: async (name: string, order: object) => {
       note('order', name, order);
+      return stream(name);
+    },
+    schedule: async (name: string, schedule: object | null) => {
+      note('schedule', name, schedule);
       return stream(name);
     },
     delete: async (name: string): Promise<DeletedStream> => {
