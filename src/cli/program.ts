@@ -11,6 +11,7 @@ import { streamDelete } from './stream-delete.ts';
 import { streamList } from './stream-list.ts';
 import { streamRecord } from './stream-record.ts';
 import { streamSchedule } from './stream-schedule.ts';
+import { streamSet } from './stream-set.ts';
 import { streamShow } from './stream-show.ts';
 import { volumeAutoOpen } from './volume-auto-open.ts';
 import { volumeBind } from './volume-bind.ts';
@@ -95,7 +96,7 @@ Examples:
       'after',
       '\nExamples:\n  reelvault stream list\n  reelvault stream show cam1\n  reelvault stream record cam1 --off --for 2h --reason works\n  reelvault stream delete cam1',
     );
-  for (const verb of [streamList, streamShow, streamRecord, streamSchedule, streamDelete]) verb(stream);
+  for (const verb of [streamList, streamShow, streamSet, streamRecord, streamSchedule, streamDelete]) verb(stream);
   archive(program);
   overrideExits(program);
   return program;

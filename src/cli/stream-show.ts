@@ -5,7 +5,7 @@ import { errorFromWire, type WireError } from '../errors.ts';
 import type { StreamView } from '../http/streams.ts';
 import { clientOf, type GlobalOptions } from './global-options.ts';
 import { print, table } from './output.ts';
-import { scheduleText, stateText, wantedText } from './stream-state.ts';
+import { keptText, scheduleText, stateText, wantedText } from './stream-state.ts';
 
 const time = (ms: number | null): string => (ms === null ? '-' : new Date(ms).toISOString());
 
@@ -52,6 +52,7 @@ export const streamShow = (parent: Command): void => {
         ['state', stateText(stream)],
         ['recording', wantedText(stream)],
         ['schedule', scheduleText(stream)],
+        ['pre-record', keptText(stream)],
         ['volume', stream.volume],
         ['segment', `${stream.segmentMs} ms`],
         ['evidence', stream.evidence ? 'yes' : 'no'],

@@ -1,4 +1,5 @@
 /** What a stream does, and why, in words. */
+import { formatBytes } from '../config/size.ts';
 import type { StreamView } from '../http/streams.ts';
 import { formatInstant } from './times.ts';
 
@@ -34,4 +35,11 @@ export const scheduleText = ({ schedule }: StreamView): string => {
   if (schedule === null) return 'none';
   const windows = schedule.windows.map(({ days, from, to }) => `${days.join(', ')} ${from}-${to}`);
   return `${windows.length === 0 ? 'no window' : windows.join('; ')} (${schedule.timeZone})`;
+};
+
+/** What a recording would begin with. */
+export const keptText = ({ preRecordSeconds, kept }: StreamView): string => {
+  if (preRecordSeconds === 0) return 'none';
+  const since = kept.since === null ? '' : ` since ${formatInstant(kept.since / 1000)}`;
+  return `${preRecordSeconds} s; ${formatBytes(kept.bytes)} kept${since}`;
 };

@@ -62,6 +62,11 @@ export const settingsSchema = Type.Object(
       maximum: 4096,
       description: 'memory for recorded bytes on their way to disk',
     }),
+    preRecordMiB: Type.Integer({
+      minimum: 0,
+      maximum: 65_536,
+      description: 'memory for what streams keep that are not recorded, of all streams together',
+    }),
     writerBackend: Type.Enum(['auto', 'io_uring', 'pwrite'], {
       description: 'how the native writer issues its writes',
     }),
@@ -126,6 +131,7 @@ export const defaultSettings: Settings = {
   commitIntervalMs: 1000,
   segmentMs: 4000,
   stagingMiB: 64,
+  preRecordMiB: 128,
   writerBackend: 'auto',
   ingestIdleMs: 15_000,
   hangMs: 30_000,

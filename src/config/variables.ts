@@ -15,6 +15,7 @@ export const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
   REELVAULT_COMMIT_INTERVAL_MS: 'commitIntervalMs',
   REELVAULT_SEGMENT_MS: 'segmentMs',
   REELVAULT_STAGING_MIB: 'stagingMiB',
+  REELVAULT_PRE_RECORD_MIB: 'preRecordMiB',
   REELVAULT_WRITER: 'writerBackend',
   REELVAULT_INGEST_IDLE_MS: 'ingestIdleMs',
   REELVAULT_HANG_MS: 'hangMs',

@@ -41,6 +41,7 @@ export const metricsPart = ({ volumes, recorder, audit, events, webhook, retenti
           plane: facts?.plane?.status ?? null,
         };
       }),
+      preRecordBytes: recorder.standbyUsed,
       streamsOff: recorder.notRecorded(),
       streams: [...new Set([...durable.keys(), ...published])].map((stream) => ({
         stream,

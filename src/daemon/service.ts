@@ -113,6 +113,7 @@ export class Service {
         stagingBytes: settings.stagingMiB * 1024 * 1024,
         commitIntervalMs: settings.commitIntervalMs,
       },
+      standbyBytes: settings.preRecordMiB * 1024 * 1024,
       log,
       now,
     });

@@ -30,6 +30,8 @@ export interface MetricsFacts {
     /** What the parser counted in the session that runs. */
     readonly transport: Readonly<Record<string, number>> | undefined;
   }[];
+  /** Memory in use for what is not recorded. */
+  readonly preRecordBytes: number;
   /** Those that are not to be recorded, and what says so. */
   readonly streamsOff: readonly { readonly stream: string; readonly by: string }[];
   /** One an open volume. */
@@ -77,6 +79,7 @@ const registryOf = ({
   volumes,
   streams,
   streamsOff,
+  preRecordBytes,
   retention,
   auditEntries,
   eventListeners,
@@ -113,6 +116,7 @@ const registryOf = ({
   const recording = gauge('streams_recording', 'streams that are recorded now');
   const publishing = gauge('streams_publishing', 'streams that somebody sends now, recorded or not');
   const off = gauge('stream_recording_off', '1 while the stream is not to be recorded', 'stream', 'by');
+  gauge('pre_record_bytes', 'memory that what is not recorded takes up').set(preRecordBytes);
   for (const { stream, by } of streamsOff) off.set({ stream, by }, 1);
   const segments = counter('segments_durable_total', 'segments on disk since the start of the service', 'stream');
   const bytes = counter('durable_bytes_total', 'bytes of those segments', 'stream');

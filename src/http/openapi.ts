@@ -49,6 +49,7 @@ export const describeApi = async (): Promise<string> => {
       volumes: [],
       streams: [],
       streamsOff: [],
+      preRecordBytes: 0,
       retention: [],
       auditEntries: 0,
       eventListeners: 0,

@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox';
 import type { TicketOffice } from '../auth/tickets.ts';
 import { streamNamePattern } from '../config/schema-words.ts';
 import { volumeNamePattern } from '../config/settings.ts';
-import { checkNewStreamName } from '../recorder/stream-registry.ts';
+import { checkNewStreamName, longestPreRecordSeconds } from '../recorder/stream-registry.ts';
 import { errorAnswers } from './error-handler.ts';
 import {
   orderSchema,
@@ -18,6 +18,11 @@ const configFields = {
   volume: Type.String({ pattern: volumeNamePattern }),
   segmentMs: Type.Integer({ minimum: 500, maximum: 60_000, description: 'wanted length of a segment' }),
   evidence: Type.Boolean({ description: 'keep a SHA-256 of each segment' }),
+  preRecordSeconds: Type.Integer({
+    minimum: 0,
+    maximum: longestPreRecordSeconds,
+    description: 'how much of what is not recorded is kept in memory, for a recording to begin with',
+  }),
 };
 
 const count = Type.Integer({ minimum: 0 });
@@ -64,6 +69,10 @@ export const streamSchema = Type.Object(
     wanted: wantedSchema,
     order: Type.Union([orderSchema, Type.Null()], { description: 'the order that holds now' }),
     schedule: Type.Union([scheduleSchema, Type.Null()], { description: 'windows it is recorded in; null: always' }),
+    kept: Type.Object(
+      { bytes: count, since: Type.Union([Type.Number(), Type.Null()], { description: 'Unix milliseconds' }) },
+      { description: 'what a recording that begins now would begin with' },
+    ),
     session: Type.Union([sessionSchema, Type.Null()], {
       description: 'the session that runs, else the last one since the start of the service',
     }),
@@ -82,7 +91,7 @@ const deletedSchema = Type.Object({
   }),
 });
 export type DeletedStream = Static<typeof deletedSchema>;
-export type StreamChange = Partial<Pick<StreamView, 'volume' | 'segmentMs' | 'evidence'>>;
+export type StreamChange = Partial<Pick<StreamView, 'volume' | 'segmentMs' | 'evidence' | 'preRecordSeconds'>>;
 
 /** What the routes need of the recorder. */
 export interface StreamsPart extends RecordingPart<StreamView> {

@@ -102,6 +102,13 @@ export class Publication {
     return this.#turn;
   }
 
+  /** Another length is to be kept from now on: it begins anew. */
+  keepAnew(): void {
+    if (this.#busy !== undefined || this.#standby === undefined) return;
+    this.#standby.close();
+    this.#standby = this.#newStandby();
+  }
+
   /** The writer, or the recorder, ends it: the publisher is told, and what came in is made durable. Resolves when that is done. */
   async stop(error: ReelError): Promise<void> {
     this.#fail(error);

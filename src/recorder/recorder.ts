@@ -164,7 +164,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     const { log, now } = this.#params;
     const publication: Publication = new Publication({
       ...{ stream: name, publisher, volume, now, memory: this.#standby },
-      keepMs: () => 0,
+      keepMs: () => (this.#streams.settingsFor(name).preRecordSeconds ?? 0) * 1000,
       open: () => this.#open(publication),
       onTrouble: (error) => {
         log.error({ stream: name, err: error }, 'a recording that was to end could not be made durable');
@@ -196,7 +196,9 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   status(name: string): StreamStatus {
     const view = this.#view(this.#streams.get(name));
     const session = this.#places.get(name)?.status() ?? this.#history.session(name);
-    return { ...view, session, failure: this.#history.failure(name) };
+    const { bytes = 0, sinceUs = null } = this.#places.get(name)?.kept() ?? {};
+    const kept = { bytes, since: sinceUs === null ? null : Math.round(sinceUs / 1000) };
+    return { ...view, kept, session, failure: this.#history.failure(name) };
   }
 
   /** Of the streams that are published, recorded or not. */
@@ -214,8 +216,10 @@ export class Recorder extends EventEmitter<RecorderEvents> {
 
   /** Declares or changes a stream; a change holds from the next publisher on. */
   async put(name: string, change: Partial<Omit<StreamSettings, 'name'>>): Promise<StreamView> {
-    const settings = { ...this.#streams.settingsFor(name), ...change, name };
+    const before = this.#streams.settingsFor(name);
+    const settings = { ...before, ...change, name };
     await this.#streams.put(settings);
+    if (settings.preRecordSeconds !== before.preRecordSeconds) this.#places.get(name)?.keepAnew();
     return this.#view(settings);
   }
 
@@ -230,6 +234,11 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   /** Whether the stream is to be recorded now, and what says so. */
   wanted(name: string): Wanted {
     return this.#control.wanted(name);
+  }
+
+  /** Memory for what is not recorded, of all streams; bytes. */
+  get standbyUsed(): number {
+    return this.#standby.used;
   }
 
   /** Streams that are not to be recorded now, and what says so. */
@@ -308,9 +317,9 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.#streams.registry.setAnchor(name, anchor);
   }
 
-  #view({ name, volume, segmentMs, evidence }: StreamSettings): StreamView {
+  #view({ name, volume, segmentMs, evidence, preRecordSeconds = 0 }: StreamSettings): StreamView {
     return {
-      ...{ name, volume, segmentMs, evidence },
+      ...{ name, volume, segmentMs, evidence, preRecordSeconds },
       publishing: this.#places.has(name),
       recording: this.isRecording(name),
       wanted: this.#control.wanted(name),

@@ -12,7 +12,12 @@ export interface StreamSettings {
   readonly segmentMs: number;
   /** Keep a SHA-256 of each segment. */
   readonly evidence: boolean;
+  /** How much of what is not recorded is kept in memory, for a recording to begin with; none where it is left out. */
+  readonly preRecordSeconds?: number;
 }
+
+/** A reel stays for ten minutes after its hour, whatever the rules of retention: what a recording begins with finds it there. */
+export const longestPreRecordSeconds = 300;
 
 /** Where the numbers of a stream's live playlist stand; playback counts on from it. */
 export interface NumberAnchor {
@@ -29,7 +34,10 @@ type Entry = StreamSettings & { readonly anchor?: NumberAnchor; readonly recordi
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 
 const isEntry = (value: unknown): value is Entry => {
-  const { name, volume, segmentMs, evidence, anchor, recording } = (value ?? {}) as Record<string, unknown>;
+  const { name, volume, segmentMs, evidence, preRecordSeconds, anchor, recording } = (value ?? {}) as Record<
+    string,
+    unknown
+  >;
   const numbers = (anchor ?? { hour: 0, sequence: 0, discontinuities: 0 }) as Record<string, unknown>;
   return (
     typeof name === 'string' &&
@@ -37,6 +45,7 @@ const isEntry = (value: unknown): value is Entry => {
     typeof volume === 'string' &&
     isCount(segmentMs) &&
     typeof evidence === 'boolean' &&
+    (preRecordSeconds === undefined || isCount(preRecordSeconds)) &&
     [numbers.hour, numbers.sequence, numbers.discontinuities].every(isCount) &&
     (recording === undefined || isRules(recording))
   );
@@ -110,8 +119,8 @@ export class StreamRegistry {
 
   /** Adds or changes a stream; resolves when it is on disk. */
   put(settings: StreamSettings): Promise<void> {
-    const { name, volume, segmentMs, evidence } = settings;
-    this.#entries.set(name, { ...this.#entries.get(name), name, volume, segmentMs, evidence });
+    const { name, volume, segmentMs, evidence, preRecordSeconds = 0 } = settings;
+    this.#entries.set(name, { ...this.#entries.get(name), name, volume, segmentMs, evidence, preRecordSeconds });
     return this.#write();
   }
 

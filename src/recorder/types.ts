@@ -43,6 +43,7 @@ export interface RecorderEvents {
 }
 
 export interface StreamView extends StreamSettings {
+  readonly preRecordSeconds: number;
   /** Somebody sends it, recorded or not. */
   readonly publishing: boolean;
   readonly recording: boolean;
@@ -53,6 +54,8 @@ export interface StreamView extends StreamSettings {
 }
 
 export interface StreamStatus extends StreamView {
+  /** What a recording would begin with, and since when that came in (Unix milliseconds). */
+  readonly kept: { readonly bytes: number; readonly since: number | null };
   /** The session that runs, else the last one since the start of the service. */
   readonly session: SessionStatus | null;
   /** Why the last attempt to publish was refused or ended, where it failed. */

@@ -27,6 +27,7 @@ const { app } = await standIn({
       },
       { stream: 'cam2', recording: false, publishing: true, segments: 1, bytes: 10, transport: undefined },
     ],
+    preRecordBytes: 65_536,
     streamsOff: [{ stream: 'cam2', by: 'order' }],
     retention: [
       {
@@ -96,6 +97,7 @@ test('the numbers are there in the text format, and what is not known has no ser
     'luksblock_refused{volume="main",kind="ioFlusher"}': 1,
     streams_recording: 1,
     streams_publishing: 2,
+    pre_record_bytes: 65_536,
     'stream_recording_off{stream="cam2",by="order"}': 1,
     'segments_durable_total{stream="cam\\"1"}': 7,
     'durable_bytes_total{stream="cam2"}': 10,

@@ -216,6 +216,7 @@ const refused: [
     400,
     'invalid-argument',
   ],
+  ['a buffer too long', 'PUT', '/api/v1/streams/x', { payload: { preRecordSeconds: 301 } }, 400, 'invalid-argument'],
   ['an unknown stream setting', 'PUT', '/api/v1/streams/x', { payload: { colour: 1 } }, 400, 'invalid-argument'],
   [
     'a segment length out of bounds',
@@ -255,11 +256,13 @@ test('streams: list, one, change, delete', async () => {
     volume: 'main',
     segmentMs: 2000,
     evidence: true,
+    preRecordSeconds: 0,
     publishing: false,
     recording: false,
     wanted: { record: true, by: 'always', reason: '', since: null, until: null },
     order: null,
     schedule: null,
+    kept: { bytes: 0, since: null },
     session: null,
     failure: null,
   });

@@ -26,6 +26,7 @@ export interface HostOptions {
   readonly directory?: string;
   readonly backend?: 'auto' | 'io_uring' | 'pwrite';
   readonly stagingBytes?: number;
+  readonly standbyBytes?: number;
   readonly now?: () => number;
   readonly elapsed?: () => number;
 }
@@ -87,6 +88,7 @@ export class Host {
         stagingBytes: options.stagingBytes ?? 32 * 1024 * 1024,
         commitIntervalMs: 100,
       },
+      standbyBytes: options.standbyBytes ?? 16 * 1024 * 1024,
       log: pino({ level: 'silent' }),
       now,
       ...(options.elapsed === undefined ? {} : { elapsed: options.elapsed }),
