@@ -8,6 +8,7 @@ import { events } from './events.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { streamDelete } from './stream-delete.ts';
+import { streamGaps } from './stream-gaps.ts';
 import { streamList } from './stream-list.ts';
 import { streamRecord } from './stream-record.ts';
 import { streamSchedule } from './stream-schedule.ts';
@@ -96,7 +97,8 @@ Examples:
       'after',
       '\nExamples:\n  reelvault stream list\n  reelvault stream show cam1\n  reelvault stream record cam1 --off --for 2h --reason works\n  reelvault stream delete cam1',
     );
-  for (const verb of [streamList, streamShow, streamSet, streamRecord, streamSchedule, streamDelete]) verb(stream);
+  for (const verb of [streamList, streamShow, streamSet, streamRecord, streamSchedule, streamGaps, streamDelete])
+    verb(stream);
   archive(program);
   overrideExits(program);
   return program;

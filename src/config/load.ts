@@ -16,6 +16,7 @@ const numeric = new Set<string>([
   'commitIntervalMs',
   'segmentMs',
   'stagingMiB',
+  'preRecordMiB',
   'ingestIdleMs',
   'hangMs',
   'datapathOwner',

@@ -40,6 +40,12 @@ export const streamsPart = (params: {
       await recorder.schedule(name, schedule);
       return view(name);
     },
+    gaps: async (name, from, to) =>
+      (await recorder.gaps(name, from * 1e6, to * 1e6)).map(({ startUs, endUs, reasons }) => ({
+        from: startUs / 1e6,
+        to: endUs / 1e6,
+        reasons: [...reasons],
+      })),
     delete: async (name) => {
       const { volume } = recorder.status(name);
       await recorder.delete(name);

@@ -40,7 +40,7 @@ export const describeApi = async (): Promise<string> => {
     archiveCheck: { start: absent, view: absent, stop: absent, recover: absent },
     evidenceKeys: { list: absent, rotate: absent },
     reencryption: { status: absent, begin: absent, resume: absent },
-    streams: { list: absent, get: absent, put: absent, order: absent, schedule: absent, delete: absent },
+    streams: { list: absent, get: absent, put: absent, order: absent, schedule: absent, gaps: absent, delete: absent },
     audit: { trail: { record: absent, newest: absent, verify: absent }, peerOf: () => ({}) },
     events: { bus: new EventBus({ now, log: pino({ level: 'silent' }) }) },
     webhook: { test: absent },

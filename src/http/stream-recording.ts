@@ -1,7 +1,9 @@
 /** /api/v1/streams/:name/recording and /schedule: when a stream is recorded. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type, { type Static } from 'typebox';
+import { type GapReason, gapReasonBits } from '../archive/gap-reasons.ts';
 import { streamNamePattern } from '../config/schema-words.ts';
+import { ReelError } from '../errors.ts';
 import { days, type Schedule, timePattern } from '../recorder/schedule.ts';
 import { errorAnswers } from './error-handler.ts';
 
@@ -62,7 +64,19 @@ const orderFields = {
 };
 export type StreamOrder = Static<ReturnType<typeof Type.Object<typeof orderFields>>>;
 
+const seconds = Type.Number({ minimum: 0, description: 'Unix seconds' });
+const gapSchema = Type.Object({
+  from: seconds,
+  to: seconds,
+  reasons: Type.Array(Type.Enum(Object.keys(gapReasonBits) as GapReason[]), {
+    description: 'docs/archive.md, "Gaps"; none: nothing is known of it',
+  }),
+});
+export type StreamGap = Static<typeof gapSchema>;
+
 export interface RecordingPart<View> {
+  /** Where nothing was recorded. */
+  gaps(name: string, from: number, to: number): Promise<StreamGap[]>;
   /** Records it or not. `not-found` for a stream that is not declared. */
   order(name: string, order: StreamOrder): Promise<View>;
   /** Null: no schedule. */
@@ -71,6 +85,7 @@ export interface RecordingPart<View> {
 
 const nameParams = Type.Object({ name: Type.String({ pattern: streamNamePattern }) });
 const tags = ['streams'];
+const longestSpan = 366 * 86_400;
 
 /** Within `streamRoutes`, which has the schema of a stream. */
 export const streamRecordingRoutes: FastifyPluginAsyncTypebox<{ streams: RecordingPart<object> }> = async (
@@ -93,7 +108,7 @@ export const streamRecordingRoutes: FastifyPluginAsyncTypebox<{ streams: Recordi
         response: answer,
       },
     },
-    (request) => streams.order(request.params.name, request.query),
+    (request) => streams.order(request.params.name, { ...request.query }),
   );
 
   app.put(
@@ -116,5 +131,29 @@ export const streamRecordingRoutes: FastifyPluginAsyncTypebox<{ streams: Recordi
     '/streams/:name/schedule',
     { schema: { summary: 'Record a stream always', tags, params: nameParams, response: answer } },
     (request) => streams.schedule(request.params.name, null),
+  );
+
+  app.get(
+    '/streams/:name/gaps',
+    {
+      schema: {
+        summary: 'Where nothing was recorded between recordings, and why',
+        description:
+          'The gaps that touch the span, each from its beginning; the last one may not have ended. Of the volume that the stream is recorded into, while that is open.',
+        tags,
+        params: nameParams,
+        querystring: Type.Object({ from: seconds, to: seconds }, { additionalProperties: false }),
+        response: { 200: Type.Object({ gaps: Type.Array(gapSchema) }), ...errorAnswers },
+      },
+    },
+    async (request) => {
+      const { from, to } = request.query;
+      if (to <= from || to - from > longestSpan)
+        throw new ReelError('invalid-argument', {
+          expected: `to after from, by at most ${longestSpan} seconds`,
+          got: `${from} and ${to}`,
+        });
+      return { gaps: await streams.gaps(request.params.name, from, to) };
+    },
   );
 };

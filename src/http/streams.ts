@@ -139,7 +139,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ streams: StreamsPart; tic
       schema: {
         summary: 'Make a stream or change its settings',
         description:
-          'What is left out stays as it is. A change holds from the next publisher on. `not-found` for a volume that there is not.',
+          'What is left out stays as it is. A change holds from the next recording on; `preRecordSeconds` at once. `not-found` for a volume that there is not.',
         tags,
         params: nameParams,
         body: Type.Partial(Type.Object(configFields), { additionalProperties: false }),

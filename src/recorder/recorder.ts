@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events';
 import type { VolumeArchive } from '../archive/archive.ts';
 import { gapFlags } from '../archive/gap-reasons.ts';
+import { type Gap, gapsIn } from '../archive/gaps.ts';
 import { segmentOf } from '../archive/index-file.ts';
 import type { RecoveredReel } from '../archive/recovery.ts';
 import { hourOf, reelPath } from '../archive/reel.ts';
@@ -173,8 +174,11 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       onEnd: (_publication, failure) => this.#ended(publication, failure),
     });
     this.#places.set(name, publication);
-    await publication.follow(this.#control.wanted(name).record);
-    if (publication.failure !== undefined) {
+    // An order may come while it is being opened.
+    for (let record: boolean | undefined; record !== this.#control.wanted(name).record; ) {
+      record = this.#control.wanted(name).record;
+      await publication.follow(record);
+      if (publication.failure === undefined) continue;
       await publication.finish().catch(() => {});
       throw publication.failure;
     }
@@ -214,7 +218,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.get(name);
   }
 
-  /** Declares or changes a stream; a change holds from the next publisher on. */
+  /** Declares or changes a stream; a change holds from the next recording on, what is kept in memory from now on. */
   async put(name: string, change: Partial<Omit<StreamSettings, 'name'>>): Promise<StreamView> {
     const before = this.#streams.settingsFor(name);
     const settings = { ...before, ...change, name };
@@ -229,6 +233,19 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     this.#params.log.info({ stream: name, schedule }, 'a schedule was set');
     this.emit('scheduled', name, schedule);
     return this.get(name);
+  }
+
+  /** Where nothing was recorded within `[fromUs, toUs)`, and why; the last one may not have ended. As `archive`. */
+  async gaps(name: string, fromUs: number, toUs: number): Promise<Gap[]> {
+    const archive = this.archive(name);
+    const gaps = await gapsIn(archive, name, fromUs, toUs);
+    const newest = await archive.newest(name);
+    const nowUs = this.#params.now() * 1000;
+    if (newest === undefined || this.isRecording(name)) return gaps;
+    const startUs = endUs(newest);
+    if (startUs >= Math.min(nowUs, toUs) || nowUs <= fromUs) return gaps;
+    const reasons = explainGap(startUs / 1000, nowUs / 1000, this.#control.causes(name, startUs / 1000));
+    return [...gaps, { startUs, endUs: nowUs, reasons }];
   }
 
   /** Whether the stream is to be recorded now, and what says so. */

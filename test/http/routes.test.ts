@@ -207,6 +207,14 @@ const refused: [
     400,
     'invalid-argument',
   ],
+  [
+    'gaps of a span that ends before it begins',
+    'GET',
+    '/api/v1/streams/x/gaps?from=10&to=5',
+    {},
+    400,
+    'invalid-argument',
+  ],
   ['an order without a mode', 'PUT', '/api/v1/streams/x/recording', {}, 400, 'invalid-argument'],
   [
     'an order with a reason too long',
@@ -278,6 +286,8 @@ test('streams: list, one, change, delete', async () => {
   assert.deepEqual(seen.calls.at(-1), { call: 'schedule', name: 'cam', options: schedule });
   assert.equal((await ask('DELETE', '/api/v1/streams/cam/schedule')).statusCode, 200);
   assert.deepEqual(seen.calls.at(-1), { call: 'schedule', name: 'cam', options: null });
+  const { gaps } = (await ask('GET', '/api/v1/streams/cam/gaps?from=0&to=100')).json();
+  assert.deepEqual(gaps, [{ from: 10, to: 20, reasons: ['ordered-off'] }]);
   const deleted = await ask('DELETE', '/api/v1/streams/cam');
   assert.deepEqual([deleted.statusCode, deleted.json()], [200, { name: 'cam', volume: 'main', recordings: 'kept' }]);
 });

@@ -312,6 +312,7 @@ export const standIn = async (
       note('order', name, order);
       return stream(name);
     },
+    gaps: async () => [{ from: 10, to: 20, reasons: ['ordered-off' as const] }],
     schedule: async (name: string, schedule: object | null) => {
       note('schedule', name, schedule);
       return stream(name);

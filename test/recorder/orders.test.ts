@@ -322,6 +322,37 @@ test('a gap that the order leaves a part of unexplained says so', async () => {
   }
 });
 
+test('gaps are listed with their ends and reasons, one that has not ended, too', async () => {
+  const stage = await Stage.set();
+  const { recorder } = stage;
+  try {
+    const session = await stage.publish();
+    stage.send(session, 2);
+    await recorder.order('cam', { mode: 'off' });
+    stage.nowMs += 3_600_000;
+    await recorder.order('cam', { mode: 'on' });
+    stage.send(session, 2);
+    const told = async (from: number, to: number) =>
+      (await recorder.gaps('cam', from * 1000, to * 1000)).map(({ startUs, endUs: end, reasons }) => [
+        Math.round((startUs / 1000 - at) / 1000),
+        Math.round((end / 1000 - at) / 1000),
+        ...reasons,
+      ]);
+    await until('something durable', async () => (await stage.segments()).at(-1)?.hour !== undefined);
+    await recorder.order('cam', { mode: 'off' });
+    stage.nowMs += 60_000;
+    const first = [2, 3602, 'ordered-off'];
+    const second = [3604, 3664, 'ordered-off'];
+    assert.deepEqual(await told(at - 1000, stage.nowMs), [first, second]);
+    assert.deepEqual(await told(at + 3_000_000, stage.nowMs), [first, second], 'from its beginning');
+    assert.deepEqual(await told(at + 3_000_000, at + 3_100_000), [first], 'a span inside of it');
+    assert.deepEqual(await told(at - 1000, at + 1000), []);
+    await session.finish();
+  } finally {
+    await stage.host.stop();
+  }
+});
+
 test('killed the moment after an order was answered: it holds, with its reason, and the gap of the next recording tells it', async () => {
   const directory = newDirectory();
   const child = spawn(process.execPath, [path.join(import.meta.dirname, 'ordering-child.ts'), directory], {

@@ -31,9 +31,8 @@ const run = async (params: { from: number; kept: number; off: number; on: number
     send(params.off);
     const { kept } = host.recorder.status('cam');
     const orderedAt = now;
-    const ordered = host.recorder.order('cam', { mode: 'on' });
-    send(1); // while it is being opened
-    await ordered;
+    host.recorder.once('turned', () => send(1)); // while it is being opened
+    await host.recorder.order('cam', { mode: 'on' });
     send(params.on);
     const summary = await session.finish();
     const parts = await Array.fromAsync(host.recorder.archive('cam').parts('cam', 0, Number.MAX_SAFE_INTEGER));
