@@ -4,7 +4,7 @@ import type { Retention } from '../archive/retention/retention.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import type { EventBus } from '../events/bus.ts';
 import type { Webhook } from '../events/webhook/webhook.ts';
-import type { MetricsPart } from '../http/metrics.ts';
+import type { MetricsFacts, MetricsPart } from '../http/metrics.ts';
 import type { Recorder } from '../recorder/recorder.ts';
 import type { VolumeManager } from '../volume/manager/manager.ts';
 
@@ -15,9 +15,11 @@ export interface MetricsParams {
   readonly events: EventBus;
   readonly webhook: Webhook | undefined;
   readonly retention: Pick<Retention, 'states'>;
+  readonly unsigned: { readonly list: MetricsFacts['unsigned'] };
 }
 
-export const metricsPart = ({ volumes, recorder, audit, events, webhook, retention }: MetricsParams): MetricsPart => {
+export const metricsPart = (params: MetricsParams): MetricsPart => {
+  const { volumes, recorder, audit, events, webhook, retention, unsigned } = params;
   const durable = new Map<string, { segments: number; bytes: number }>();
   recorder.on('durable', (stream, segments) => {
     const sum = durable.get(stream) ?? { segments: 0, bytes: 0 };
@@ -51,6 +53,7 @@ export const metricsPart = ({ volumes, recorder, audit, events, webhook, retenti
         transport: { ...counters.get(stream) },
       })),
       retention: retention.states,
+      unsigned: unsigned.list,
       auditEntries: audit.entries,
       eventListeners: events.listeners,
       webhooks: webhook?.status() ?? [],

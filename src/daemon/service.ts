@@ -40,6 +40,7 @@ import { partsHealth } from './parts-health.ts';
 import { type RetentionParts, retentionParts } from './retention-part.ts';
 import { streamsPart } from './streams-part.ts';
 import { unlockPart } from './unlock-part.ts';
+import { UnsignedEvidence } from './unsigned-part.ts';
 import { makeWebhook, webhookPart } from './webhook-part.ts';
 
 export interface ServiceParams {
@@ -73,6 +74,7 @@ export class Service {
   readonly #webhook: Webhook | undefined;
   readonly #autoOpen: AutoOpen;
   readonly #evidenceKeys: EvidenceKeys;
+  readonly #unsigned: UnsignedEvidence;
   readonly #checker: ArchiveChecker;
   #app: FastifyInstance | undefined;
   #listeners: Listeners | undefined;
@@ -100,11 +102,13 @@ export class Service {
       now,
       publicKeys: () => this.#evidenceKeys.list().map(({ publicKey }) => publicKey),
     });
+    this.#unsigned = new UnsignedEvidence({ recorder: () => this.#recorder, events: this.#events, log });
     this.#recorder = new Recorder({
       signer: new EvidenceSigner({
         key: () => this.#evidenceKeys.signing,
         now,
-        onFailure: (stream, err) => log.error({ stream, err }, 'a reel could not be signed; it is tried again'),
+        onFailure: (failure) => this.#unsigned.failed(failure),
+        onSigned: (archive, stream) => this.#unsigned.signed(archive, stream),
       }),
       registry: path.join(settings.state, 'streams.json'),
       defaults: { volume: settings.defaultVolume, segmentMs: settings.segmentMs, evidence: false },
@@ -146,6 +150,7 @@ export class Service {
       events: this.#events,
       webhook: this.#webhook,
       retention: this.#retention.service,
+      unsigned: this.#unsigned,
     });
     this.#volumes.use(volumeEvents(this.#events));
     const leases = new VolumeLeases({ manager: this.#volumes, helper: this.#helper, log, now });

@@ -36,6 +36,7 @@ export interface MetricsFacts {
   readonly streamsOff: readonly { readonly stream: string; readonly by: string }[];
   /** One an open volume. */
   readonly retention: readonly RetentionMetrics[];
+  readonly unsigned: readonly UnsignedMetrics[];
   /** Number of the newest entry of the audit trail. */
   readonly auditEntries: number;
   readonly eventListeners: number;
@@ -53,6 +54,14 @@ export interface RetentionMetrics {
   readonly wantedFreeBytes: number;
   /** Code of the error that keeps anything from being deleted. */
   readonly problem: string | null;
+}
+
+/** A stream whose evidence waits for its signature. */
+export interface UnsignedMetrics {
+  readonly volume: string;
+  readonly stream: string;
+  /** Code of the error that it is tried again after. */
+  readonly code: string;
 }
 
 export interface WebhookMetrics {
@@ -81,6 +90,7 @@ const registryOf = ({
   streamsOff,
   preRecordBytes,
   retention,
+  unsigned,
   auditEntries,
   eventListeners,
   webhooks,
@@ -153,6 +163,8 @@ const registryOf = ({
     wanted.set({ volume }, each.wantedFreeBytes);
     if (each.problem !== null) stopped.set({ volume, code: each.problem }, 1);
   }
+  const waiting = gauge('archive_unsigned', '1 while evidence waits for its signature', 'volume', 'stream', 'code');
+  for (const { volume, stream, code } of unsigned) waiting.set({ volume, stream, code }, 1);
   counter('audit_entries_total', 'number of the newest entry of the audit trail').inc(auditEntries);
   gauge('event_listeners', 'parts and clients that listen to events').set(eventListeners);
 

@@ -51,6 +51,7 @@ export const describeApi = async (): Promise<string> => {
       streamsOff: [],
       preRecordBytes: 0,
       retention: [],
+      unsigned: [],
       auditEntries: 0,
       eventListeners: 0,
       webhooks: [],

@@ -39,6 +39,7 @@ const { app } = await standIn({
         problem: 'purge-too-large',
       },
     ],
+    unsigned: [{ volume: 'main', stream: 'cam2', code: 'io-error' }],
     auditEntries: 12,
     eventListeners: 2,
     webhooks: [
@@ -107,6 +108,7 @@ test('the numbers are there in the text format, and what is not known has no ser
     'retention_short_bytes{volume="main"}': 5,
     'retention_wanted_free_bytes{volume="main"}': 70,
     'retention_stopped{volume="main",code="purge-too-large"}': 1,
+    'archive_unsigned{volume="main",stream="cam2",code="io-error"}': 1,
     'stream_transport_total{stream="cam\\"1",kind="packets"}': 90,
     'stream_transport_total{stream="cam\\"1",kind="continuityErrors"}': 2,
     'stream_packet_bytes{stream="cam\\"1"}': 192,

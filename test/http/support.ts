@@ -392,6 +392,7 @@ export const standIn = async (
         streamsOff: [],
         preRecordBytes: 0,
         retention: [],
+        unsigned: [],
         auditEntries: 0,
         eventListeners: 0,
         webhooks: [],

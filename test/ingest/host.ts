@@ -6,7 +6,7 @@ import path from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { EvidenceKeys } from '../../src/archive/evidence/key-store.ts';
-import { EvidenceSigner } from '../../src/archive/evidence/signer.ts';
+import { EvidenceSigner, type SignerParams, type Unsigned } from '../../src/archive/evidence/signer.ts';
 import { reelPath } from '../../src/archive/reel.ts';
 import { Jail } from '../../src/datapath/jail.ts';
 import { ReelError, toReelError } from '../../src/errors.ts';
@@ -29,6 +29,8 @@ export interface HostOptions {
   readonly standbyBytes?: number;
   readonly now?: () => number;
   readonly elapsed?: () => number;
+  /** In the place of what signs with the host's own keys and must not fail. */
+  readonly signing?: Partial<SignerParams>;
 }
 
 export const uuid = '6d1f0f5e-8f3c-4c0e-9b5f-0a4a53c6b3c1';
@@ -76,11 +78,11 @@ export class Host {
     const now = options.now ?? Date.now;
     const keys = new EvidenceKeys({ state: directory, now });
     await keys.start();
-    const onFailure = (stream: string, error: Error): void => {
+    const onFailure = ({ stream, error }: Unsigned): void => {
       throw new Error(`${stream} could not be signed`, { cause: error });
     };
     const recorder = new Recorder({
-      signer: new EvidenceSigner({ key: () => keys.signing, now, onFailure }),
+      signer: new EvidenceSigner({ key: () => keys.signing, now, onFailure, ...options.signing }),
       registry: path.join(directory, 'streams.json'),
       defaults: { volume: 'main', segmentMs: options.segmentMs ?? 1000, evidence: false },
       writer: {

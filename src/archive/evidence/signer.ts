@@ -2,7 +2,7 @@
  * Signs the reels of streams with evidence as they are closed, and later those that a crash kept from it. One act a stream at a time; a
  * failure is told to `onFailure`, keeps nobody from recording, and the reel is signed at the next chance.
  */
-import { toReelError } from '../../errors.ts';
+import { type ReelError, toReelError } from '../../errors.ts';
 import type { VolumeArchive } from '../archive.ts';
 import { hourOf } from '../reel.ts';
 import { type ChainHead, headStreams, readHead, writeHead } from './head.ts';
@@ -15,7 +15,18 @@ export interface SignerParams {
   readonly key: () => SigningKey;
   /** Unix milliseconds. */
   readonly now: () => number;
-  readonly onFailure: (stream: string, error: Error) => void;
+  readonly onFailure: (failure: Unsigned) => void;
+  /** What could not be signed is, now. */
+  readonly onSigned?: (archive: VolumeArchive, stream: string) => void;
+}
+
+/** Recordings with evidence that wait for their signature. */
+export interface Unsigned {
+  readonly archive: VolumeArchive;
+  readonly stream: string;
+  /** The first hour that waits; none where the chain itself could not be read or begun. */
+  readonly hour: number | undefined;
+  readonly error: ReelError;
 }
 
 interface Chain {
@@ -24,7 +35,16 @@ interface Chain {
   head: ChainHead | undefined;
   /** The hour that the session in it writes. */
   writing: number | undefined;
+  /** The hour that is being signed. */
+  signing: number | undefined;
+  /** The last act failed: something waits. */
+  behind: boolean;
 }
+
+const newChain = (): Chain => ({
+  ...{ busy: Promise.resolve(), head: undefined, behind: false },
+  ...{ writing: undefined, signing: undefined },
+});
 
 const lastHour = hourOf(Date.UTC(9999, 11, 31, 23) * 1000);
 
@@ -87,14 +107,26 @@ export class EvidenceSigner {
   #chain(archive: VolumeArchive, stream: string): Chain {
     const chains = this.#chains.get(archive) ?? new Map<string, Chain>();
     this.#chains.set(archive, chains);
-    const chain = chains.get(stream) ?? { busy: Promise.resolve(), head: undefined, writing: undefined };
+    const chain = chains.get(stream) ?? newChain();
     chains.set(stream, chain);
     return chain;
   }
 
   #soon(archive: VolumeArchive, stream: string, act: (chain: Chain) => Promise<void>): void {
     const chain = this.#chain(archive, stream);
-    chain.busy = chain.busy.then(() => act(chain)).catch((error) => this.#params.onFailure(stream, toReelError(error)));
+    chain.busy = chain.busy
+      .then(async () => {
+        await act(chain);
+        if (chain.behind) this.#params.onSigned?.(archive, stream);
+        chain.behind = false;
+      })
+      .catch((error) => {
+        chain.behind = true;
+        this.#params.onFailure({ archive, stream, hour: chain.signing, error: toReelError(error) });
+      })
+      .finally(() => {
+        chain.signing = undefined;
+      });
   }
 
   /** The newest signed hour again (it may have gone on), and all after it, in order: it stops at the first that cannot be signed. */
@@ -110,6 +142,7 @@ export class EvidenceSigner {
     const { key, now } = this.#params;
     if (chain.head === undefined) return;
     const { files } = archive;
+    chain.signing = hour;
     chain.head = await signReel({ files, stream, hour, head: chain.head, key: key(), now, recovered });
   }
 }
