@@ -7,19 +7,28 @@ export interface Work {
   readonly done: string;
 }
 
-export class ProgressClock {
-  readonly #since = new Map<string, { done: string; at: number }>();
+/**
+ * Most milliseconds that count between two looks. Whoever looks may have been stopped meanwhile, and the machine with it (SIGSTOP, a virtual machine that is
+ * paused): that time says nothing about what is looked at.
+ */
+const longestStep = 2500;
 
-  /** Milliseconds that `key` has been stuck for, 0 while it gets on or has nothing to do. `now` never goes back. */
+export class ProgressClock {
+  readonly #looks = new Map<string, { readonly done: string; readonly at: number; readonly stuck: number }>();
+
+  /** Milliseconds that `key` has been seen stuck for, 0 while it gets on or has nothing to do. `now` never goes back. */
   look(key: string, { pending, done }: Work, now: number): number {
-    const last = this.#since.get(key);
-    if (pending && last?.done === done) return now - last.at;
-    if (pending) this.#since.set(key, { done, at: now });
-    else this.#since.delete(key);
-    return 0;
+    const last = this.#looks.get(key);
+    if (!pending) {
+      this.#looks.delete(key);
+      return 0;
+    }
+    const stuck = last?.done === done ? last.stuck + Math.min(now - last.at, longestStep) : 0;
+    this.#looks.set(key, { done, at: now, stuck });
+    return stuck;
   }
 
   forget(key: string): void {
-    this.#since.delete(key);
+    this.#looks.delete(key);
   }
 }

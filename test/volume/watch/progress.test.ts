@@ -21,3 +21,13 @@ test('stuck is what has work and does none of it; anything done, or nothing to d
   clock.forget('one');
   assert.equal(clock.look('one', { pending: true, done: 'b' }, 80), 0);
 });
+
+test('a watch that was stopped for a minute has not seen a minute of standstill', () => {
+  const clock = new ProgressClock();
+  const work = { pending: true, done: 'a' };
+  clock.look('one', work, 0);
+  clock.look('one', work, 1000);
+  const stuck = clock.look('one', work, 61_000);
+  assert.ok(stuck < 5000, `${stuck} ms`);
+  assert.equal(clock.look('one', work, 62_000), stuck + 1000);
+});
