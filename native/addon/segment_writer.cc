@@ -126,7 +126,8 @@ class SegmentWriter final : public Napi::ObjectWrap<SegmentWriter>, private Even
     const auto bytes = info[1].As<Napi::Uint8Array>();
     VolumeUuid uuid{};
     std::memcpy(uuid.data(), bytes.Data(), uuid.size());
-    return Napi::Number::New(env, writer_->addVolume(std::move(directory), uuid));
+    const auto volume = writer_->addVolume(std::move(directory), uuid);
+    return Napi::Number::New(env, volume.ok() ? volume.value : -volume.failure.error);
   }
   Napi::Value RemoveVolume(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), -writer_->removeVolume(info[0].As<Napi::Number>().Int32Value()).error);

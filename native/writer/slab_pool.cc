@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+
 namespace reelvault {
 
 SlabPool::SlabPool(size_t bytes) : slabs_(bytes / kSlabBytes) {
@@ -10,7 +12,9 @@ SlabPool::SlabPool(size_t bytes) : slabs_(bytes / kSlabBytes) {
   memory_ = static_cast<uint8_t*>(memory);
   for (size_t i = slabs_.size(); i-- > 0;) {
     slabs_[i].data = memory_ + i * kSlabBytes;
-    give(&slabs_[i]);
+    slabs_[i].next = free_;
+    free_ = &slabs_[i];
+    available_++;
   }
 }
 
@@ -18,15 +22,29 @@ SlabPool::~SlabPool() {
   if (memory_ != nullptr) ::munmap(memory_, slabs_.size() * kSlabBytes);
 }
 
-Slab* SlabPool::take() {
+size_t SlabPool::limit(const PoolShare& share) const {
+  if (shares_.size() < 2) return slabs_.size();
+  // A volume without streams may get one at any moment.
+  const auto claim = [](const PoolShare& each) { return std::max<size_t>(each.streams, 1); };
+  size_t claims = 0;
+  for (const PoolShare* each : shares_) claims += claim(*each);
+  const size_t beyond = std::min(slabs_.size() / 4, shares_.size() * (kLongestAppend / kSlabBytes + 2));
+  return (slabs_.size() - beyond) * claim(share) / claims;
+}
+
+size_t SlabPool::room(const PoolShare& share) const { return std::min(available_, limit(share) - std::min(share.held, limit(share))); }
+
+Slab* SlabPool::take(PoolShare& share) {
   Slab* slab = free_;
   free_ = slab->next;
   slab->next = nullptr;
   available_--;
+  share.held++;
   return slab;
 }
 
-void SlabPool::give(Slab* slab) {
+void SlabPool::give(Slab* slab, PoolShare& share) {
+  share.held--;
   slab->next = free_;
   free_ = slab;
   available_++;

@@ -61,8 +61,8 @@ struct WriteOperation : WriteRequest {
 
 /// A session of one stream. What stands below `shared` is guarded by Shared::mutex; what stands above belongs to the thread that appends.
 struct Stream {
-  Stream(int id, int volume, std::string name, bool evidence, uint32_t segmentMs, int64_t lastEndUs, uint32_t gapReasons)
-      : id(id), volume(volume), name(std::move(name)), evidence(evidence), segmenter(segmentMs, lastEndUs, gapReasons) {}
+  Stream(int id, int volume, std::string name, bool evidence, uint32_t segmentMs, int64_t lastEndUs, uint32_t gapReasons, PoolShare& share)
+      : id(id), volume(volume), name(std::move(name)), evidence(evidence), segmenter(segmentMs, lastEndUs, gapReasons), share(share) {}
 
   const int id;
   const int volume;
@@ -75,6 +75,7 @@ struct Stream {
   FirstBytes firstBytes;
 
   // shared
+  PoolShare& share;        ///< of its volume
   uint64_t received = 0;   ///< bytes taken
   uint64_t settled = 0;    ///< no cut will come before this: up to here bytes may be written
   uint64_t submitted = 0;  ///< handed to the backend
@@ -86,7 +87,7 @@ struct Stream {
   std::list<Reel> reels;  ///< oldest first; only the first is ever open
   std::deque<WriteOperation*> underWay;
   bool partialUnderWay = false;  ///< the last block was padded: its next version must wait
-  bool queued = false;           ///< stands in Shared::ready
+  bool queued = false;           ///< stands in WriteLoop::ready_
   bool blocked = false;          ///< the caller waits for `drain`
   bool finishing = false;        ///< finish() was called
   bool abandoned = false;        ///< a sync failed: nothing of the reel may be touched or acknowledged any more
@@ -99,14 +100,13 @@ struct Stream {
   Reel* openReel() { return !reels.empty() && reels.front().state == Reel::State::open ? &reels.front() : nullptr; }
 };
 
-/// What the appending thread, the thread that writes and the threads that commit share.
+/// What the appending thread, the threads that write and those that commit share.
 struct Shared {
   Shared(size_t stagingBytes, EventSink& sink, FileOps& ops) : pool(stagingBytes), sink(sink), ops(ops) {}
 
   std::mutex mutex;
   std::condition_variable progress;  ///< bytes were written or summed, or a stream failed
   SlabPool pool;
-  std::deque<std::shared_ptr<Stream>> ready;  ///< the writing thread should look at these
   std::vector<std::shared_ptr<Stream>> blocked;
   std::vector<Event> cuts;  ///< `segment` events, for the next round of any volume to report
   EventSink& sink;

@@ -1,5 +1,6 @@
 #include "writer/volume.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/statvfs.h>
 
@@ -16,15 +17,30 @@ constexpr uint64_t kAheadLeast = 16ull << 20;
 constexpr uint64_t kAheadMost = 64ull << 20;
 constexpr uint64_t kAheadShare = 64;  ///< never more than this part of the free space at a time
 
+std::string parentOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? std::string() : path.substr(0, slash);
+}
+
 }  // namespace
 
-Volume::Volume(int id, UniqueFd directory, const VolumeUuid& uuid, std::chrono::milliseconds interval, Shared& shared, WriteLoop& loop)
-    : id(id), directory_(std::move(directory)), uuid_(uuid), interval_(interval), shared_(shared), loop_(loop) {
+Volume::Volume(int id, UniqueFd directory, const VolumeUuid& uuid, std::chrono::milliseconds interval, Shared& shared, std::unique_ptr<IoBackend> backend)
+    : id(id), directory_(std::move(directory)), uuid_(uuid), interval_(interval), shared_(shared), loop_(shared, std::move(backend)) {
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.pool.join(share_);
+  }
   thread_ = std::thread([this] { run(); });
   ::pthread_setname_np(thread_.native_handle(), "rv-commit");
 }
 
-Volume::~Volume() { stop(); }
+Volume::~Volume() {
+  stop();
+  loop_.stop();
+  const std::lock_guard lock(shared_.mutex);
+  for (const auto& [key, stream] : streams_) releaseAll(*stream, shared_.pool);
+  shared_.pool.leave(share_);
+}
 
 bool Volume::writes(const std::string& name) const {
   return std::any_of(streams_.begin(), streams_.end(), [&](const auto& entry) { return entry.second->name == name; });
@@ -102,7 +118,7 @@ void Volume::openReels(std::vector<Event>& events) {
     reel.durableEnd = reel.syncedEnd = reel.begin;
     reel.file = std::move(file.value);
     reel.state = Reel::State::open;
-    WriteLoop::enqueue(shared_, stream);
+    loop_.enqueue(stream);
   }
   lock.unlock();
   if (!wanting.empty()) loop_.wake();
@@ -125,7 +141,7 @@ Volume::Items Volume::gather(Lock& lock) {
     }
     if (target <= reel->syncedEnd && reel->pending.empty()) continue;
     stream->flushTo = std::max(stream->flushTo, target);
-    WriteLoop::enqueue(shared_, stream);
+    loop_.enqueue(stream);
     Item item;
     item.stream = stream;
     item.reel = reel;
@@ -181,16 +197,29 @@ void Volume::sync(Items& items, Part part, bool whole) {
   if (count == 0) return;
   if (whole || static_cast<size_t>(count) > kFewFiles) {
     if (shared_.ops.volumeSync(directory_.get()) == 0) return;
-    const Failure failure = Failure::last("sync the volume");
-    for (Item& item : items)
-      if (concerned(item)) item.failure = failure;
-    return;
+    // Some file of the volume has an error, be it nobody's here. The kernel keeps what befell each file for those who have it open: each is asked itself.
   }
-  for (Item& item : items) {
-    if (!concerned(item)) continue;
-    const UniqueFd& file = part == Part::reel ? item.reel->file.reel : item.reel->file.index;
-    if (shared_.ops.dataSync(file.get()) != 0) item.failure = Failure::last("sync " + item.reel->path);
+  for (Item& item : items)
+    if (concerned(item)) item.failure = syncAlone(item, part);
+}
+
+Failure Volume::syncAlone(const Item& item, Part part) {
+  const Reel& reel = *item.reel;
+  const auto sync = [this](int fd, const std::string& path) { return shared_.ops.dataSync(fd) == 0 ? Failure::none() : Failure::last("sync " + path); };
+  if (part == Part::index) return sync(reel.file.index.get(), indexPathOf(reel.path));
+  if (auto failure = sync(reel.file.reel.get(), reel.path)) return failure;
+  if (!reel.newOnDisk) return Failure::none();
+  // Of a new reel also what leads to it: its index, the marker, and the directories of both.
+  if (auto failure = sync(reel.file.index.get(), indexPathOf(reel.path))) return failure;
+  const std::string marker = markerPathOf(item.stream->name);
+  for (const std::string& path : {marker, reel.path}) {
+    for (std::string at = path == marker ? path : parentOf(path); !at.empty(); at = parentOf(at)) {
+      auto opened = openIn(directory_.get(), at, O_RDONLY);
+      if (!opened.ok()) return opened.failure;
+      if (auto failure = sync(opened.value.get(), at)) return failure;
+    }
   }
+  return sync(directory_.get(), "the root of the volume");
 }
 
 void Volume::commit(std::vector<Event>& events) {
@@ -335,6 +364,7 @@ bool Volume::closeReels(std::vector<Event>& events) {
     std::erase(shared_.blocked, stream);
     events.push_back({.kind = EventKind::finished, .stream = stream->id, .error = stream->failure.error, .expected = "to " + stream->failure.what});
     at = streams_.erase(at);
+    share_.streams = streams_.size();
   }
   drainBlocked(shared_, events);
   lock.unlock();

@@ -11,16 +11,21 @@
 
 namespace reelvault {
 
-/// Everything of one volume that may block: opening, committing and closing its reels, in a thread of its own, so that a slow volume holds up no
-/// other. The procedures are in docs/archive.md.
+/// Everything of one volume that may block: writing its reels, and opening, committing and closing them, in threads of its own, so that a slow volume holds
+/// up no other. The procedures are in docs/archive.md.
 class Volume {
  public:
-  Volume(int id, UniqueFd directory, const VolumeUuid& uuid, std::chrono::milliseconds interval, Shared& shared, WriteLoop& loop);
+  Volume(int id, UniqueFd directory, const VolumeUuid& uuid, std::chrono::milliseconds interval, Shared& shared, std::unique_ptr<IoBackend> backend);
   ~Volume();
 
   const int id;
   /// Call with Shared::mutex held.
-  void add(const std::shared_ptr<Stream>& stream) { streams_[stream->id] = stream; }
+  void add(const std::shared_ptr<Stream>& stream) {
+    streams_[stream->id] = stream;
+    share_.streams = streams_.size();
+  }
+  PoolShare& share() { return share_; }
+  WriteLoop& loop() { return loop_; }
   bool empty() const { return streams_.empty(); }
   bool writes(const std::string& name) const;
   /// A round is wanted now: a reel must be opened, a session ends, memory is short. Call with Shared::mutex held.
@@ -52,6 +57,7 @@ class Volume {
   /// Syncs the files, or the whole volume where that is one call for many; a failure goes into each item it may concern.
   enum class Part : uint8_t { reel, index };
   void sync(Items& items, Part part, bool whole);
+  Failure syncAlone(const Item& item, Part part);
   bool closeReels(std::vector<Event>& events);
   void allocateAhead(Items& items);
   void report(std::vector<Event>& events);
@@ -60,7 +66,8 @@ class Volume {
   const VolumeUuid uuid_;
   const std::chrono::milliseconds interval_;
   Shared& shared_;
-  WriteLoop& loop_;
+  PoolShare share_;
+  WriteLoop loop_;
   std::map<int, std::shared_ptr<Stream>> streams_;
   std::condition_variable wake_;
   bool urgent_ = false, stop_ = false;

@@ -12,11 +12,10 @@ namespace reelvault {
 size_t highMarkOf(size_t stagingBytes) { return std::clamp<size_t>(stagingBytes / 8, 512 * 1024, 8 * 1024 * 1024); }
 
 void drainBlocked(Shared& shared, std::vector<Event>& events) {
-  const size_t total = shared.pool.total();
-  if (shared.pool.available() < total / 4) return;
-  const uint64_t low = highMarkOf(total * kSlabBytes) / 2;
+  const uint64_t low = highMarkOf(shared.pool.total() * kSlabBytes) / 2;
   std::erase_if(shared.blocked, [&](const std::shared_ptr<Stream>& stream) {
-    if (!stream->failed() && stream->queuedBytes() > low) return false;
+    const PoolShare& share = stream->share;
+    if (!stream->failed() && (stream->queuedBytes() > low || shared.pool.room(share) < shared.pool.limit(share) / 4)) return false;
     stream->blocked = false;
     events.push_back({.kind = EventKind::drain, .stream = stream->id});
     return true;
@@ -52,10 +51,10 @@ void WriteLoop::stop() {
   thread_.join();
 }
 
-void WriteLoop::enqueue(Shared& shared, const std::shared_ptr<Stream>& stream) {
+void WriteLoop::enqueue(const std::shared_ptr<Stream>& stream) {
   if (stream->queued) return;
   stream->queued = true;
-  shared.ready.push_back(stream);
+  ready_.push_back(stream);
 }
 
 void WriteLoop::wake() {
@@ -86,12 +85,12 @@ void WriteLoop::run() {
 
 void WriteLoop::start() {
   std::unique_lock lock(shared_.mutex);
-  while (!shared_.ready.empty() && !idle_.empty()) {
-    const std::shared_ptr<Stream> stream = shared_.ready.front();
+  while (!ready_.empty() && !idle_.empty()) {
+    const std::shared_ptr<Stream> stream = ready_.front();
     closeSums(*stream);
     WriteOperation& operation = *idle_.back();
     if (!planWrite(*stream, operation)) {
-      shared_.ready.pop_front();
+      ready_.pop_front();
       stream->queued = false;
       shared_.progress.notify_all();
       continue;
@@ -100,8 +99,8 @@ void WriteLoop::start() {
     operation.stream = stream;
     sum(operation);
     // Streams take turns, so that a fast one does not hold up the others.
-    shared_.ready.pop_front();
-    shared_.ready.push_back(stream);
+    ready_.pop_front();
+    ready_.push_back(stream);
     lock.unlock();
     backend_->submit(&operation);
     lock.lock();
@@ -193,7 +192,7 @@ void WriteLoop::retire(Stream& stream) {
     idle_.push_back(&operation);
     if (stream.underWay.empty()) stream.partialUnderWay = false;
     releaseWritten(stream, shared_.pool);
-    enqueue(shared_, held);
+    enqueue(held);
   }
   shared_.progress.notify_all();
 }

@@ -9,14 +9,15 @@
 
 namespace reelvault {
 
-/// The thread that writes: takes streams from Shared::ready, sums their bytes, hands writes to the backend, gives slabs back.
+/// The thread that writes into one volume: sums the bytes of its streams, hands writes to a backend of its own, gives slabs back. What waits for the
+/// disk of one volume thus stands before nobody else's.
 class WriteLoop {
  public:
   WriteLoop(Shared& shared, std::unique_ptr<IoBackend> backend);
   ~WriteLoop();
 
   /// Puts a stream in the queue. Call with Shared::mutex held; then wake() without it.
-  static void enqueue(Shared& shared, const std::shared_ptr<Stream>& stream);
+  void enqueue(const std::shared_ptr<Stream>& stream);
   void wake();
   /// Ends the thread when the writes under way are done; what is queued stays unwritten.
   void stop();
@@ -33,6 +34,7 @@ class WriteLoop {
   std::unique_ptr<IoBackend> backend_;
   std::atomic<bool> awake_{false};
   std::atomic<bool> stop_{false};
+  std::deque<std::shared_ptr<Stream>> ready_;  ///< to be looked at; guarded by Shared::mutex
   std::vector<std::unique_ptr<WriteOperation>> operations_;
   std::vector<WriteOperation*> idle_;
   std::vector<WriteRequest*> done_;

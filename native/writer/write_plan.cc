@@ -121,7 +121,7 @@ void releaseWritten(Stream& stream, SlabPool& pool) {
   while (stream.head != nullptr && stream.head->next != nullptr && stream.head->next->begin <= keep) {
     Slab* slab = stream.head;
     stream.head = slab->next;
-    pool.give(slab);
+    pool.give(slab, stream.share);
   }
 }
 
@@ -129,7 +129,7 @@ void releaseAll(Stream& stream, SlabPool& pool) {
   while (stream.head != nullptr) {
     Slab* slab = stream.head;
     stream.head = slab->next;
-    pool.give(slab);
+    pool.give(slab, stream.share);
   }
   stream.tail = nullptr;
 }

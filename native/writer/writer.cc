@@ -8,40 +8,42 @@
 namespace reelvault {
 
 Result<std::unique_ptr<Writer>> Writer::make(const WriterOptions& options, EventSink& sink, FileOps& ops) {
-  std::unique_ptr<IoBackend> io;
+  // A ring to see whether there are any: each volume gets one of its own.
   BackendKind backend = BackendKind::pwrite;
   if (options.backend != BackendKind::pwrite) {
     auto ring = makeUringBackend();
-    if (ring.ok()) {
-      io = std::move(ring.value);
-      backend = BackendKind::ioUring;
-    } else if (options.backend == BackendKind::ioUring) {
-      return ring.failure;
-    }
+    if (ring.ok()) backend = BackendKind::ioUring;
+    else if (options.backend == BackendKind::ioUring) return ring.failure;
   }
-  if (!io) io = makePwriteBackend();
-  std::unique_ptr<Writer> writer(new Writer(options, backend, std::move(io), sink, ops));
+  std::unique_ptr<Writer> writer(new Writer(options, backend, sink, ops));
   if (!writer->shared_.pool.ok()) return Failure{ENOMEM, "reserve the staging memory"};
   return writer;
 }
 
-Writer::Writer(const WriterOptions& options, BackendKind backend, std::unique_ptr<IoBackend> io, EventSink& sink, FileOps& ops)
-    : backend_(backend),
+Writer::Writer(const WriterOptions& options, BackendKind backend, EventSink& sink, FileOps& ops)
+    : wanted_(options.backend),
+      backend_(backend),
       highMark_(highMarkOf(options.stagingBytes)),
       interval_(options.commitIntervalMs),
-      shared_(options.stagingBytes, sink, ops),
-      loop_(std::make_unique<WriteLoop>(shared_, std::move(io))) {}
+      shared_(options.stagingBytes, sink, ops) {}
 
 Writer::~Writer() { stop(); }
 
 void Writer::stop() {
   for (auto& [id, volume] : volumes_) volume->stop();
-  loop_->stop();
+  for (auto& [id, volume] : volumes_) volume->loop().stop();
 }
 
-int Writer::addVolume(UniqueFd directory, const VolumeUuid& uuid) {
+Result<int> Writer::addVolume(UniqueFd directory, const VolumeUuid& uuid) {
+  std::unique_ptr<IoBackend> io;
+  if (backend_ == BackendKind::ioUring) {
+    auto ring = makeUringBackend();
+    if (!ring.ok() && wanted_ == BackendKind::ioUring) return ring.failure;
+    io = std::move(ring.value);
+  }
+  if (!io) io = makePwriteBackend();
   const int id = nextId_++;
-  volumes_[id] = std::make_unique<Volume>(id, std::move(directory), uuid, interval_, shared_, *loop_);
+  volumes_[id] = std::make_unique<Volume>(id, std::move(directory), uuid, interval_, shared_, std::move(io));
   return id;
 }
 
@@ -62,7 +64,8 @@ Result<int> Writer::openStream(const StreamOptions& options) {
   const std::lock_guard lock(shared_.mutex);
   if (volume->second->writes(options.name)) return Failure{EBUSY, "open the stream: it is being written"};
   if ((streams_.size() + 1) * kReservedSlabs > shared_.pool.total() / 4 * 3) return Failure{ENOBUFS, "open the stream: too little staging memory for so many"};
-  const auto stream = std::make_shared<Stream>(nextId_++, options.volume, options.name, options.evidence, options.segmentMs, options.lastEndUs, options.gapReasons);
+  const auto stream = std::make_shared<Stream>(nextId_++, options.volume, options.name, options.evidence, options.segmentMs, options.lastEndUs,
+                                               options.gapReasons, volume->second->share());
   volume->second->add(stream);
   streams_[stream->id] = stream;
   return stream->id;
@@ -101,9 +104,9 @@ bool Writer::reserve(Stream& stream, size_t length) {
   // Memory is laid out as the file will be, so that whole slabs can be written as they are.
   if (!stream.reels.empty() && begin >= stream.reels.back().begin) skip = static_cast<uint32_t>(stream.reels.back().fileOffset(begin) % kBlockBytes);
   const size_t needed = (length - room + skip + kSlabBytes - 1) / kSlabBytes;
-  if (stream.failed() || shared_.pool.available() < needed) return false;
+  if (stream.failed() || !shared_.pool.mayTake(stream.share, needed)) return false;
   for (size_t i = 0; i < needed; i++) {
-    Slab* slab = shared_.pool.take();
+    Slab* slab = shared_.pool.take(stream.share);
     slab->begin = begin;
     slab->skip = skip;
     begin += kSlabBytes - skip;
@@ -146,8 +149,9 @@ int64_t Writer::publish(const std::shared_ptr<Stream>& stream, size_t length) {
   wake = stream->settled - stream->submitted >= kWriteLeast && stream->openReel() != nullptr && stream->underWay.size() < kWritesPerStream &&
          !stream->partialUnderWay && !stream->queued;
   if (wake) {
-    WriteLoop::enqueue(shared_, stream);
-    loop_->wake();
+    WriteLoop& loop = volumes_.at(stream->volume)->loop();
+    loop.enqueue(stream);
+    loop.wake();
   }
   if (stream->queuedBytes() > highMark_) block(stream);
   return static_cast<int64_t>(stream->queuedBytes());

@@ -30,7 +30,6 @@ class Writer {
  public:
   static constexpr int64_t kNotTaken = -1;  ///< append: no staging memory; give the same bytes again after `drain`
   static constexpr int64_t kRefused = -2;   ///< append: the session is over (an `error` event says why)
-  static constexpr size_t kLongestAppend = 1 << 20;
   /// Staging memory that a stream may hold whatever the disk does: openStream refuses streams beyond what the ceiling can bear.
   static constexpr size_t kReservedSlabs = (ts::Parser::kUnsettledMax + kSlabBytes - 1) / kSlabBytes + 2;
 
@@ -40,7 +39,8 @@ class Writer {
 
   BackendKind backend() const { return backend_; }
   size_t highMark() const { return highMark_; }
-  int addVolume(UniqueFd directory, const VolumeUuid& uuid);
+  /// Fails where the kernel gives no io_uring for another volume and no other backend is allowed.
+  Result<int> addVolume(UniqueFd directory, const VolumeUuid& uuid);
   /// EBUSY while sessions are open.
   Failure removeVolume(int volume);
   /// EBUSY: the name is being written. ENOBUFS: too many streams for the staging memory.
@@ -55,7 +55,7 @@ class Writer {
   void stop();
 
  private:
-  Writer(const WriterOptions& options, BackendKind backend, std::unique_ptr<IoBackend> io, EventSink& sink, FileOps& ops);
+  Writer(const WriterOptions& options, BackendKind backend, EventSink& sink, FileOps& ops);
   bool reserve(Stream& stream, size_t length);
   void copyIn(Stream& stream, const uint8_t* data, size_t length);
   int64_t publish(const std::shared_ptr<Stream>& stream, size_t length);
@@ -64,11 +64,10 @@ class Writer {
   void block(const std::shared_ptr<Stream>& stream);
   void reportNoTransportStream(const Stream& stream);
 
-  const BackendKind backend_;
+  const BackendKind wanted_, backend_;
   const size_t highMark_;
   const std::chrono::milliseconds interval_;
   Shared shared_;
-  std::unique_ptr<WriteLoop> loop_;
   std::map<int, std::unique_ptr<Volume>> volumes_;
   std::unordered_map<int, std::shared_ptr<Stream>> streams_;
   int nextId_ = 1;

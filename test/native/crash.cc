@@ -46,7 +46,7 @@ class PipeSink final : public EventSink {
   PipeSink sink(fd);
   auto writer = Writer::make({.backend = backend, .stagingBytes = 8 << 20, .commitIntervalMs = 3}, sink);
   if (!writer.ok()) ::_exit(2);
-  const int volume = writer.value->addVolume(UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY)), {});
+  const int volume = writer.value->addVolume(UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY)), {}).value;
   const auto stream = writer.value->openStream({.volume = volume, .name = "cam", .segmentMs = 1000});
   for (size_t at = 0;; at = (at + kPiece) % bytes.size()) {
     while (writer.value->append(stream.value, bytes.data() + at, kPiece, kTestHour) == Writer::kNotTaken) ::usleep(1000);

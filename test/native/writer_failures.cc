@@ -69,9 +69,42 @@ TEST_CASE("after a failed write, sync or index write nothing more is acknowledge
     indexWrites.failIndexWriteFrom = step;
     survive(indexWrites, "index write");
   }
-  FaultyOps volumeSyncs;
-  volumeSyncs.failVolumeSyncFrom = 0;
-  survive(volumeSyncs, "syncfs");
+  FaultyOps allSyncs;
+  allSyncs.failVolumeSyncFrom = allSyncs.failDataSyncFrom = 0;
+  survive(allSyncs, "syncfs");
+}
+
+TEST_CASE("a sync of the volume that fails ends only the streams whose own files have the error") {
+  // The error of one file: syncfs tells it to everybody, fdatasync to those who have that file open.
+  class BadFileOps final : public FileOps {
+   public:
+    int volumeSync(int fd) override { return bad ? refuse() : FileOps::volumeSync(fd); }
+    int dataSync(int fd) override { return bad && pathOf(fd).ends_with("/dvr/cam3/2026/11/21/14.ts") ? refuse() : FileOps::dataSync(fd); }
+    std::atomic<bool> bad{false};
+
+   private:
+    static int refuse() { return errno = EIO, -1; }
+  };
+  for (const bool fresh : {false, true}) {
+    BadFileOps ops;
+    Ground ground(BackendKind::automatic, nullptr, ops);
+    std::vector<int> streams;
+    for (int i = 0; i < 6; i++) streams.push_back(ground.open("cam" + std::to_string(i)));
+    ops.bad = fresh;
+    for (const int stream : streams) (void)ground.feed(stream, streamOf(3));
+    ground.sink.awaitAcknowledged(fresh ? 10 : 12);
+    ops.bad = true;
+    for (const int stream : streams) (void)ground.feed(stream, streamOf(3, 270000));
+    for (size_t i = 0; i < streams.size(); i++) CHECK(ground.finish(streams[i]).error == (i == 3 ? EIO : 0));
+    const auto errors = ground.sink.all(EventKind::error);
+    REQUIRE(errors.size() == 1);
+    CHECK(errors[0].stream == streams[3]);
+    for (size_t i = 0; i < streams.size(); i++) {
+      const std::string name = "cam" + std::to_string(i);
+      CHECK(ground.directory.has(".reelvault/open/" + name) == (i == 3));
+      if (i != 3) CHECK(ground.directory.read("dvr/" + name + "/2026/11/21/14.ts") == text(streamOf(3)) + text(streamOf(3, 270000)));
+    }
+  }
 }
 
 TEST_CASE("after a failed sync no later commit acknowledges, however well it goes") {

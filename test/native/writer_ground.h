@@ -21,7 +21,7 @@ struct Ground {
     auto made = Writer::make({.backend = backend, .stagingBytes = staging, .commitIntervalMs = intervalMs}, sink, ops);
     REQUIRE(made.ok());
     writer = std::move(made.value);
-    volume = writer->addVolume(UniqueFd(::fcntl(directory.fd.get(), F_DUPFD_CLOEXEC, 3)), VolumeUuid{9});
+    volume = writer->addVolume(UniqueFd(::fcntl(directory.fd.get(), F_DUPFD_CLOEXEC, 3)), VolumeUuid{9}).value;
   }
   int open(const std::string& name = "cam", int64_t lastEndUs = kUnknownTime, bool evidence = false) {
     const auto stream = writer->openStream({.volume = volume, .name = name, .segmentMs = 1000, .evidence = evidence, .lastEndUs = lastEndUs});
@@ -46,6 +46,12 @@ struct Ground {
     return sink.all(EventKind::finished).back();
   }
 };
+
+/// The path of an open file.
+inline std::string pathOf(int fd) {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), ignored).string();
+}
 
 inline std::string text(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
 

@@ -59,6 +59,51 @@ TEST_CASE("when the memory is used up nothing is taken, nothing is lost, and dra
   CHECK(ground.directory.read(kTestReel) == text(bytes));
 }
 
+TEST_CASE("a volume whose disk hangs takes neither the memory nor the turns of the others") {
+  class HangingOps final : public FileOps {
+   public:
+    int writeResult(int fd, int result, bool) override {
+      while (hang && pathOf(fd).starts_with(below)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      return result;
+    }
+    std::string below = "/";
+    std::atomic<bool> hang{false};
+  };
+  for (const BackendKind backend : {BackendKind::ioUring, BackendKind::pwrite}) {
+    HangingOps ops;
+    Ground ground(backend, nullptr, ops, 16 << 20);
+    ops.below = ground.directory.path;
+    ops.hang = true;
+    TemporaryVolume other;
+    const int well = ground.writer->addVolume(UniqueFd(::fcntl(other.fd.get(), F_DUPFD_CLOEXEC, 3)), {}).value;
+    std::vector<int> hanging;
+    for (int i = 0; i < 12; i++) hanging.push_back(ground.open("cam" + std::to_string(i)));
+    const auto bytes = streamOf(4, 0, 2000);
+    std::vector<size_t> taken(hanging.size(), 0);
+    bool any = true;
+    while (any) {
+      any = false;
+      for (size_t i = 0; i < hanging.size(); i++) {
+        if (taken[i] + 65536 > bytes.size() || ground.writer->append(hanging[i], bytes.data() + taken[i], 65536, kTestHour) < 0) continue;
+        taken[i] += 65536;
+        any = true;
+      }
+    }
+    const auto stream = ground.writer->openStream({.volume = well, .name = "well", .segmentMs = 1000});
+    REQUIRE(stream.ok());
+    CHECK(ground.feed(stream.value, bytes, 65536));
+    ground.sink.awaitAcknowledged(3);
+    CHECK(ground.finish(stream.value).error == 0);
+    CHECK(other.read("dvr/well/2026/11/21/14.ts") == text(bytes));
+    ops.hang = false;
+    for (size_t i = 0; i < hanging.size(); i++) {
+      CHECK(ground.feed(hanging[i], {bytes.begin() + static_cast<ptrdiff_t>(taken[i]), bytes.end()}, 65536));
+      CHECK(ground.finish(hanging[i]).error == 0);
+      CHECK(ground.directory.read("dvr/cam" + std::to_string(i) + "/2026/11/21/14.ts") == text(bytes));
+    }
+  }
+}
+
 TEST_CASE("a reel that another writer has is refused") {
   Ground first;
   const int one = first.open();
@@ -67,7 +112,7 @@ TEST_CASE("a reel that another writer has is refused") {
   KeepingSink sink;
   auto second = Writer::make({.backend = BackendKind::pwrite, .stagingBytes = 8 << 20, .commitIntervalMs = 10}, sink);
   REQUIRE(second.ok());
-  const int volume = second.value->addVolume(UniqueFd(::fcntl(first.directory.fd.get(), F_DUPFD_CLOEXEC, 3)), {});
+  const int volume = second.value->addVolume(UniqueFd(::fcntl(first.directory.fd.get(), F_DUPFD_CLOEXEC, 3)), {}).value;
   const auto two = second.value->openStream({.volume = volume, .name = "cam", .segmentMs = 1000});
   const auto bytes = streamOf(2);
   (void)second.value->append(two.value, bytes.data(), bytes.size(), kTestHour);
