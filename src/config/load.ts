@@ -21,6 +21,7 @@ const numeric = new Set<string>([
   'hangMs',
   'datapathOwner',
   'hostReserveMiB',
+  'volumeReserveMiB',
 ] satisfies SettingKey[]);
 const paths = new Set<string>(['state', 'runtime'] satisfies SettingKey[]);
 /** Nothing is a value of these. */

@@ -85,6 +85,11 @@ export const settingsSchema = Type.Object(
       maximum: 1_048_576,
       description: 'recording pauses when less than this is free below a sparse container',
     }),
+    volumeReserveMiB: Type.Integer({
+      minimum: 16,
+      maximum: 1_048_576,
+      description: 'recording pauses when less than this (a 32nd of a small volume) is free in the volume',
+    }),
     webhookUrls: Type.Array(Type.String({ maxLength: 4096 }), {
       maxItems: 8,
       description: 'where events are posted to; none: nowhere',
@@ -136,6 +141,7 @@ export const defaultSettings: Settings = {
   ingestIdleMs: 15_000,
   hangMs: 30_000,
   hostReserveMiB: 512,
+  volumeReserveMiB: 128,
   webhookUrls: [],
   webhookSecretFile: '',
   webhookTypes: [],

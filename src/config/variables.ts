@@ -20,6 +20,7 @@ export const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
   REELVAULT_INGEST_IDLE_MS: 'ingestIdleMs',
   REELVAULT_HANG_MS: 'hangMs',
   REELVAULT_HOST_RESERVE_MIB: 'hostReserveMiB',
+  REELVAULT_VOLUME_RESERVE_MIB: 'volumeReserveMiB',
   REELVAULT_WEBHOOK_URLS: 'webhookUrls',
   REELVAULT_WEBHOOK_SECRET_FILE: 'webhookSecretFile',
   REELVAULT_WEBHOOK_TYPES: 'webhookTypes',

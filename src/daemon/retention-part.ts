@@ -12,6 +12,7 @@ import type { EpisodesPart, EpisodeView } from '../http/archive-episodes.ts';
 import type { RetentionPart, RetentionView } from '../http/archive-retention.ts';
 import type { Recorder } from '../recorder/recorder.ts';
 import type { VolumeHooks } from '../volume/manager/hooks.ts';
+import { type Limits, volumeReserve } from '../volume/manager/limits.ts';
 import type { VolumeManager } from '../volume/manager/manager.ts';
 
 export interface RetentionParts {
@@ -20,6 +21,8 @@ export interface RetentionParts {
   readonly letGo: VolumeHooks;
   /** After those of the recorder. */
   readonly takeUp: VolumeHooks;
+  /** Bytes a second that are recorded into the volume. */
+  readonly rate: (volume: string) => number;
   readonly retention: RetentionPart;
   readonly episodes: EpisodesPart;
 }
@@ -39,19 +42,24 @@ const meterOf = (recorder: Recorder): RateMeter => {
 export const retentionParts = (params: {
   readonly settings: Pick<Settings, 'episodesUrl'>;
   readonly volumes: Pick<VolumeManager, 'list'>;
+  readonly limits: Limits;
   readonly recorder: Recorder;
   readonly events: EventBus;
   readonly log: Logger;
   readonly now: () => number;
 }): RetentionParts => {
-  const { settings, volumes, recorder, events, log, now } = params;
+  const { settings, volumes, limits, recorder, events, log, now } = params;
   const meter = meterOf(recorder);
-  const freeOf = (name: string): number | undefined =>
-    volumes.list().find((volume) => volume.name === name)?.available ?? undefined;
+  const viewOf = (name: string) => volumes.list().find((volume) => volume.name === name);
+  const freeOf = (name: string): number | undefined => viewOf(name)?.available ?? undefined;
   const { episodesUrl } = settings;
   const address = episodesUrl === '' ? undefined : webhookAddress(episodesUrl, 'REELVAULT_EPISODES_URL');
   const service = new Retention({
-    facts: (volume) => ({ freeBytes: freeOf(volume), bytesPerSecond: meter.bytesPerSecond(volume) }),
+    facts: (volume) => ({
+      freeBytes: freeOf(volume),
+      bytesPerSecond: meter.bytesPerSecond(volume),
+      reserveBytes: volumeReserve(volume, viewOf(volume)?.capacity ?? 0, limits),
+    }),
     external: address === undefined ? undefined : () => fetchEpisodes(address),
     onNews: (news) => void events.publish(news),
     log,
@@ -80,6 +88,7 @@ export const retentionParts = (params: {
 
   return {
     service,
+    rate: (volume) => meter.bytesPerSecond(volume),
     letGo: {
       beforeLock: (name) => service.detach(name),
       onLost: (name) => service.detach(name),
@@ -90,6 +99,9 @@ export const retentionParts = (params: {
         if (archive === undefined) return;
         const catalog = new VolumeCatalog({ files: jail, rows: archive.catalog });
         service.attach({ name, files: jail, catalog, readOnly });
+      },
+      onEvent: ({ type, volume, kind, active }) => {
+        if (type === 'volume.condition' && kind === 'volume-space' && active === true) service.hurry(volume);
       },
     },
     retention: {

@@ -29,6 +29,7 @@ import { VolumeGrowth } from '../volume/manager/growth.ts';
 import { VolumeHeaders } from '../volume/manager/headers.ts';
 import { VolumeKeys } from '../volume/manager/keys.ts';
 import { VolumeLeases } from '../volume/manager/leases.ts';
+import { limitsOf } from '../volume/manager/limits.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
 import { VolumeReencryption } from '../volume/manager/reencryption.ts';
 import { archiveCatalogPart, archiveCheckPart, evidenceKeysPart } from './archive-part.ts';
@@ -87,12 +88,17 @@ export class Service {
     this.#webhook = makeWebhook(settings, params.webhook, { bus: this.#events, now, log });
     this.#audit = new AuditTrail({ directory: settings.state, now });
     this.#helper = new HelperClient({ socketPath: path.join(settings.runtime, 'helper.sock') });
+    const limits = limitsOf({
+      hostReserve: settings.hostReserveMiB * 1024 * 1024,
+      volumeReserve: settings.volumeReserveMiB * 1024 * 1024,
+      recordingRate: (name) => this.#retention.rate(name),
+    });
     this.#volumes = new VolumeManager({
       stateDirectory: settings.state,
       helper: this.#helper,
       log,
       now,
-      hostReserve: settings.hostReserveMiB * 1024 * 1024,
+      ...limits,
     });
     this.#autoOpen = new AutoOpen({ manager: this.#volumes, log, now });
     this.#growth = new VolumeGrowth({ manager: this.#volumes, log });
@@ -123,7 +129,7 @@ export class Service {
     });
     this.#retention = retentionParts({
       settings,
-      volumes: this.#volumes,
+      ...{ limits, volumes: this.#volumes },
       recorder: this.#recorder,
       events: this.#events,
       log,

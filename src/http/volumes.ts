@@ -92,7 +92,7 @@ export const volumeSchema = Type.Object(
     ),
     conditions: Type.Array(
       Type.Object({
-        kind: Type.Enum(['host-space', 'storage-stalled', 'filesystem-errors', 'unusable']),
+        kind: Type.Enum(['host-space', 'volume-space', 'storage-stalled', 'filesystem-errors', 'unusable']),
         since: Type.String(),
         message: Type.String(),
         nextStep: Type.String(),

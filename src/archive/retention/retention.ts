@@ -52,11 +52,15 @@ export class Retention {
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#passing ??= this.pass().finally(() => {
-        this.#passing = undefined;
-      });
-    }, this.#params.intervalMs ?? 60_000).unref();
+    this.#timer = setInterval(() => this.#passSoon(), this.#params.intervalMs ?? 60_000).unref();
+  }
+
+  /** A volume is full: its pass does not wait for its time. */
+  hurry(volume: string): void {
+    const kept = this.#volumes.get(volume);
+    if (kept === undefined) return;
+    kept.dueAt = 0;
+    void (this.#passing ?? Promise.resolve()).then(() => this.#passSoon());
   }
 
   /** Ends what is under way at the next directory. Idempotent. */
@@ -134,6 +138,12 @@ export class Retention {
       ...retention.state,
       problem: problem?.code ?? null,
     }));
+  }
+
+  #passSoon(): void {
+    this.#passing ??= this.pass().finally(() => {
+      this.#passing = undefined;
+    });
   }
 
   #went(kept: Kept): void {

@@ -1,4 +1,5 @@
 /** Free space, as it will be when all that was deleted has been given back. */
+import type { RetentionRules } from './rules.ts';
 
 export interface LastPurge {
   /** Milliseconds, by the clock of `elapsed`. */
@@ -24,4 +25,17 @@ export const expectedFree = (
   const recorded = (bytesPerSecond * (elapsed - last.at)) / 1000;
   const shown = measured + recorded - last.freeBefore;
   return measured + Math.min(last.bytes, Math.max(0, last.bytes - shown));
+};
+
+/** A pause for space ends when one and a half times the reserve is free; with more, it does not begin again at once. */
+const pauseFactor = 2;
+
+/** What the rules keep free, recording at `rate` bytes a second. Where they make room at all, it is enough for recording to go on. */
+export const wantedFree = (
+  { freeMinutes, freeBytes }: Pick<RetentionRules, 'freeMinutes' | 'freeBytes'>,
+  rate: number,
+  reserveBytes: number,
+): number => {
+  if (freeMinutes === null && freeBytes === null) return 0;
+  return Math.max(freeBytes ?? 0, Math.ceil((freeMinutes ?? 0) * 60 * rate), pauseFactor * reserveBytes);
 };

@@ -17,7 +17,7 @@ import { keeperOf, type Protection, type Reel, type ReelName } from './reels.ts'
 import { byStream, type PurgedStream, type PurgeReport, reportOf } from './report.ts';
 import { RuleStore, type VolumeRuleChange } from './rule-store.ts';
 import { deletesAnything, type OwnRules, type RetentionRules, rulesOf } from './rules.ts';
-import { expectedFree, type LastPurge } from './space.ts';
+import { expectedFree, type LastPurge, wantedFree } from './space.ts';
 import { planThin, type Urgency } from './thin.ts';
 
 export type RetentionFiles = Pick<
@@ -30,6 +30,8 @@ export interface VolumeFacts {
   readonly freeBytes: number | undefined;
   /** Recorded into the volume lately. */
   readonly bytesPerSecond: number;
+  /** With less, recording waits. */
+  readonly reserveBytes: number;
 }
 
 export interface VolumeRetentionParams {
@@ -160,10 +162,9 @@ export class VolumeRetention {
    */
   purge(options: PurgeOptions): Promise<PurgeReport> {
     return this.#run(options, ({ reels, rules, nowUs, keepOf }) => {
-      const { freeBytes, bytesPerSecond } = this.#params.facts();
-      const { freeMinutes, freeBytes: least } = rules;
+      const { freeBytes, bytesPerSecond, reserveBytes } = this.#params.facts();
       const rate = Math.max(bytesPerSecond, peakRate(reels, nowUs));
-      this.#books.wantedFreeBytes = Math.max(least ?? 0, Math.ceil((freeMinutes ?? 0) * 60 * rate));
+      this.#books.wantedFreeBytes = wantedFree(rules, rate, reserveBytes);
       const free =
         freeBytes === undefined
           ? undefined

@@ -1,6 +1,6 @@
 /** What is not as it should be with an open volume that goes on being one. */
 
-export type ConditionKind = 'host-space' | 'storage-stalled' | 'filesystem-errors' | 'unusable';
+export type ConditionKind = 'host-space' | 'volume-space' | 'storage-stalled' | 'filesystem-errors' | 'unusable';
 
 export interface Condition {
   readonly kind: ConditionKind;

@@ -4,11 +4,7 @@ import { ReelError } from '../../errors.ts';
 import type { VolumeReport } from '../../helper/protocol/volume.ts';
 import type { VolumeFacts } from '../watch/facts.ts';
 import type { Condition } from './conditions.ts';
-
-export interface Limits {
-  /** Bytes that must stay free below a sparse container. */
-  readonly reserve: number;
-}
+import { type Limits, largestPart, volumeReserve } from './limits.ts';
 
 /** Without progress for this long is told; the helper's limit, after which it is cut off, is longer. */
 const stalledMs = 5000;
@@ -16,6 +12,9 @@ const stalledMs = 5000;
 const hysteresis = 1.5;
 /** The host's filesystem needs some blocks of its own for what it allocates. */
 const overhead = 16 * 1024 * 1024;
+
+/** A stream needs a few for an hour: its reel, its index, a signature, directories, and what replaces one of them. */
+const fewFiles = 1024;
 
 const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 / 1024)} MiB`;
 
@@ -110,7 +109,11 @@ export const lossOf = (of: Expected, report: VolumeReport, facts: VolumeFacts): 
 export type Found = Omit<Condition, 'since'>;
 
 /** A container whose blocks are not all there yet needs space from the host: at most what it lacks. */
-const hostSpace = ({ host, name }: VolumeFacts, paused: boolean, { reserve }: Limits): Found | undefined => {
+const hostSpace = (
+  { host, name }: VolumeFacts,
+  paused: boolean,
+  { hostReserve: reserve }: Limits,
+): Found | undefined => {
   const missing = host?.file == null ? 0 : host.file.size - host.file.allocated;
   if (host === null || missing <= 0) return undefined;
   const wanted = Math.min(reserve, missing + overhead) * (paused ? hysteresis : 1);
@@ -119,6 +122,25 @@ const hostSpace = ({ host, name }: VolumeFacts, paused: boolean, { reserve }: Li
     kind: 'host-space',
     message: `${mebibytes(host.free)} are free below the sparse container of ${name}, which may still need ${mebibytes(missing)}`,
     nextStep: `free at least ${mebibytes(Math.min(reserve, missing + overhead) * hysteresis)} there; recording goes on by itself`,
+    pausesRecording: true,
+  };
+};
+
+const volumeSpace = ({ room, name }: VolumeFacts, paused: boolean, limits: Limits): Found | undefined => {
+  if (room === null) return undefined;
+  const factor = paused ? hysteresis : 1;
+  const reserve = volumeReserve(name, room.capacity, limits);
+  const files = Math.min(fewFiles, Math.floor(room.files / largestPart));
+  const isFull = room.available < reserve * factor;
+  if (!isFull && room.filesFree >= files * factor) return undefined;
+  const free = isFull
+    ? `${mebibytes(room.available)} of ${mebibytes(room.capacity)} are free`
+    : `${room.filesFree} more files fit`;
+  const wanted = isFull ? mebibytes(Math.ceil(reserve * hysteresis)) : `${Math.ceil(files * hysteresis)} files`;
+  return {
+    kind: 'volume-space',
+    message: `${free} in ${name}; recording pauses before its writes fail`,
+    nextStep: `recording goes on by itself when ${wanted} are free: \`reelvault archive thin\`, a rule (\`archive retention set\`) or \`volume grow\``,
     pausesRecording: true,
   };
 };
@@ -152,6 +174,15 @@ export const unusable = (name: string, error: ReelError): Found => ({
   pausesRecording: true,
 });
 
-/** What is wrong with a volume that stays open. `paused`: recording waits for space now. */
-export const conditionsOf = (facts: VolumeFacts, paused: boolean, limits: Limits): Found[] =>
-  [hostSpace(facts, paused, limits), stalled(facts), filesystemErrors(facts)].filter((found) => found !== undefined);
+/** What is wrong with a volume that stays open. `held`: what was wrong before. Where nothing is known of a space now, what was known holds. */
+export const conditionsOf = (facts: VolumeFacts, held: readonly Found[], limits: Limits): Found[] => {
+  const former = (kind: Found['kind']): Found | undefined => held.find((found) => found.kind === kind);
+  return [
+    facts.host === null ? former('host-space') : hostSpace(facts, former('host-space') !== undefined, limits),
+    facts.mount?.readOnly != null || facts.room === null
+      ? former('volume-space')
+      : volumeSpace(facts, former('volume-space') !== undefined, limits),
+    stalled(facts),
+    filesystemErrors(facts),
+  ].filter((found) => found !== undefined);
+};

@@ -1,6 +1,5 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
-import { defaultSettings } from '../../config/settings.ts';
 import { ReelError, toReelError } from '../../errors.ts';
 import type { HelperClient, Reply } from '../../helper/client.ts';
 import type { Unlocked } from '../../helper/protocol/unlock.ts';
@@ -12,6 +11,7 @@ import type { VolumeFacts } from '../watch/facts.ts';
 import { attachment, bringUp } from './bring-up.ts';
 import { tellProgress } from './follow-progress.ts';
 import type { LockOptions, OpenVolume, VolumeEvent, VolumeHooks } from './hooks.ts';
+import { type Limits, limitsOf } from './limits.ts';
 import { Listeners, openedOf } from './listeners.ts';
 import { lockVolume } from './lock.ts';
 import { type LockedVolume, ManagedVolume, type VolumeView } from './managed-volume.ts';
@@ -23,13 +23,11 @@ import { type SlammedView, slamVolume } from './slam.ts';
 import type { Turn } from './turn.ts';
 import { VolumeWatch } from './watch.ts';
 
-export interface VolumeManagerParams {
+export interface VolumeManagerParams extends Partial<Limits> {
   readonly stateDirectory: string;
   readonly helper: HelperClient;
   readonly log: Logger;
   readonly now: () => number;
-  /** Bytes that must stay free below a sparse container; with less, recording into it waits. */
-  readonly hostReserve?: number;
   /** Milliseconds between two looks at the volumes. */
   readonly watchIntervalMs?: number;
 }
@@ -51,7 +49,7 @@ export class VolumeManager {
   constructor(params: VolumeManagerParams) {
     this.#params = params;
     this.#registry = new VolumeRegistry(path.join(params.stateDirectory, 'volumes.json'));
-    const { helper, log, now, hostReserve = defaultSettings.hostReserveMiB * 1024 * 1024 } = params;
+    const { helper, log, now } = params;
     this.#listeners = new Listeners({ log });
     const manager = {
       lose: (volume: ManagedVolume, error: ReelError) => this.#lose(volume, error),
@@ -60,7 +58,7 @@ export class VolumeManager {
         this.#listeners.paused(name, reason),
       tell: (event: VolumeEvent) => this.tell(event),
     };
-    this.#watchman = new VolumeWatch({ helper, log, now, limits: { reserve: hostReserve }, manager });
+    this.#watchman = new VolumeWatch({ helper, log, now, limits: limitsOf(params), manager });
   }
 
   /** Before `start`, so that nobody misses the volumes that are adopted. */

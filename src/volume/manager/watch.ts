@@ -5,7 +5,8 @@ import type { HelperClient } from '../../helper/client.ts';
 import type { VolumeFacts } from '../watch/facts.ts';
 import { Conditions } from './conditions.ts';
 import type { VolumeEvent } from './hooks.ts';
-import { conditionsOf, containerProblem, type Expected, type Found, type Limits, lossOf, unusable } from './judge.ts';
+import { conditionsOf, containerProblem, type Expected, type Found, lossOf, unusable } from './judge.ts';
+import type { Limits } from './limits.ts';
 import type { ManagedVolume } from './managed-volume.ts';
 import { failureOf } from './next-step.ts';
 
@@ -24,8 +25,13 @@ export interface VolumeWatchParams {
   };
 }
 
-const pauseError = (volume: string, message: string, hint: string): ReelError =>
-  new ReelError('volume-paused', { expected: `the volume ${volume} to take recordings`, got: message, hint });
+const pauseError = (volume: string, { kind, message, nextStep }: Found): ReelError =>
+  new ReelError('volume-paused', {
+    expected: `the volume ${volume} to take recordings`,
+    got: message,
+    hint: nextStep,
+    details: { volume, condition: kind },
+  });
 
 const expectedOf = ({ record, report }: ManagedVolume): Expected => ({
   ...{ container: record.container, uuid: record.uuid, size: report?.size ?? null },
@@ -103,9 +109,8 @@ export class VolumeWatch {
 
   async #note(volume: ManagedVolume, facts: VolumeFacts): Promise<void> {
     const conditions = this.#conditionsOf(volume);
-    const paused = conditions.has('host-space');
     const lasting = conditions.list.filter(({ kind }) => kind === 'unusable');
-    await this.#become(volume, [...lasting, ...conditionsOf(facts, paused, this.#params.limits)]);
+    await this.#become(volume, [...lasting, ...conditionsOf(facts, conditions.list, this.#params.limits)]);
   }
 
   #conditionsOf(volume: ManagedVolume): Conditions {
@@ -134,6 +139,6 @@ export class VolumeWatch {
         reason: cause?.message,
       });
     } else if (!anew || cause === undefined) return;
-    await manager.pause(volume, cause === undefined ? undefined : pauseError(name, cause.message, cause.nextStep));
+    await manager.pause(volume, cause === undefined ? undefined : pauseError(name, cause));
   }
 }

@@ -10,13 +10,16 @@ export interface Room {
   readonly capacity: number;
   /** Bytes free, without those that only root may use. */
   readonly available: number;
+  /** Files that it can hold, and of those how many more. Both 0 for a filesystem that has no such number (btrfs). */
+  readonly files: number;
+  readonly filesFree: number;
 }
 
 const limitMs = 500;
 
 export const roomOf = async (point: string): Promise<Room> => {
-  const { blocks, bavail, bsize } = await statfs(point);
-  return { capacity: blocks * bsize, available: bavail * bsize };
+  const { blocks, bavail, bsize, files, ffree } = await statfs(point);
+  return { capacity: blocks * bsize, available: bavail * bsize, files, filesFree: ffree };
 };
 
 export class RoomLooks {

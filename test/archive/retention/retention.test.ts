@@ -27,7 +27,7 @@ afterEach(() => volume.remove());
 
 const make = async (readOnly = false): Promise<Retention> => {
   const retention = new Retention({
-    facts: () => ({ freeBytes: undefined, bytesPerSecond: 0 }),
+    facts: () => ({ freeBytes: undefined, bytesPerSecond: 0, reserveBytes: 0 }),
     external: undefined,
     onNews: (one) => news.push(one),
     log: pino({ level: 'silent' }),
@@ -53,6 +53,18 @@ test('a pass deletes what the rules say and tells it by stream', async () => {
   );
   assert.deepEqual(news[0]?.facts.rules, { age: 4 });
   assert.equal(retention.states[0]?.purged.age?.reels, 4);
+  await retention.close();
+});
+
+test('a volume that is full does not wait for its turn', async () => {
+  const retention = await make();
+  await retention.pass();
+  await retention.of('main').changeRules({ maxAgeSeconds: 16 * 3600 });
+  retention.hurry('main');
+  retention.hurry('unknown');
+  for (let turn = 0; turn < 500 && (await reels()) > 6; turn += 1)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(await reels(), 6);
   await retention.close();
 });
 

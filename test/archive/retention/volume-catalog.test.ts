@@ -41,7 +41,7 @@ const retentionOver = (rows: Catalog | undefined): VolumeRetention =>
     files: volume.files,
     catalog: over(rows),
     readOnly: false,
-    facts: () => ({ freeBytes: undefined, bytesPerSecond: 0 }),
+    facts: () => ({ freeBytes: undefined, bytesPerSecond: 0, reserveBytes: 0 }),
     external: undefined,
     now: () => now,
     elapsed: () => now,

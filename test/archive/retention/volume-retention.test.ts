@@ -14,6 +14,7 @@ import { run, someHour, TemporaryVolume } from '../fixtures.ts';
 let volume = new TemporaryVolume();
 let now = 0;
 let free: number | undefined;
+let reserve = 0;
 let rate = 0;
 let told: PurgedStream[] = [];
 
@@ -22,6 +23,7 @@ beforeEach(() => {
   fs.mkdirSync(path.join(volume.root, '.reelvault'));
   now = ((someHour + 20) * hourUs) / 1000;
   free = undefined;
+  reserve = 0;
   rate = 0;
   told = [];
 });
@@ -37,7 +39,7 @@ const make = (changes: { readOnly?: boolean; external?: () => Promise<readonly P
     files: volume.files,
     catalog: new DirectoryCatalog({ files: volume.files }),
     readOnly: changes.readOnly ?? false,
-    facts: () => ({ freeBytes: free, bytesPerSecond: rate }),
+    facts: () => ({ freeBytes: free, bytesPerSecond: rate, reserveBytes: reserve }),
     external: changes.external,
     now: () => now,
     elapsed: () => now,
@@ -136,6 +138,18 @@ test('room is kept for the minutes that are wanted, at the bitrate that was meas
   rate = 0;
   await retention.changeRules({ freeMinutes: null, freeBytes: 1_048_576 });
   assert.equal(retention.state.wantedFreeBytes, 60_000);
+});
+
+test('where room is kept at all, it is enough for recording to go on; without such a rule nothing goes', async () => {
+  record('cam', 0, 10);
+  const retention = make();
+  reserve = 1_048_576;
+  free = 2 * reserve - 1;
+  await retention.changeRules({ maxAgeSeconds: 100 * 3600 });
+  assert.equal((await retention.purge(go)).reels, 0);
+  await retention.changeRules({ freeBytes: reserve });
+  assert.equal((await retention.purge(go)).reels, 1);
+  assert.equal(retention.state.wantedFreeBytes, 2 * reserve);
 });
 
 test('what was just deleted counts as free before the filesystem says so', async () => {

@@ -18,8 +18,10 @@ const facts = (changes: Partial<VolumeFacts> = {}): VolumeFacts => ({
   ...changes,
 });
 const of = (size: number | null): Expected => ({ container: file, uuid: null, size, isDevice: false });
-const kinds = (of: VolumeFacts, paused = false): string[] =>
-  conditionsOf(of, paused, { reserve: 100 * mib }).map(({ kind }) => kind);
+const limits = { hostReserve: 100 * mib, volumeReserve: 100 * mib, recordingRate: () => 50 * mib };
+const before = (kind: 'host-space' | 'volume-space') => ({ kind, message: '', nextStep: '', pausesRecording: true });
+const kinds = (of: VolumeFacts, held: readonly ReturnType<typeof before>[] = []): string[] =>
+  conditionsOf(of, held, limits).map(({ kind }) => kind);
 
 test('space below a sparse container: what it lacks at most, and half as much again to go on', () => {
   const host = (lacks: number, free: number): VolumeFacts =>
@@ -34,9 +36,39 @@ test('space below a sparse container: what it lacks at most, and half as much ag
     [0, 0, false, false],
   ];
   for (const [lacks, free, paused, wanted] of cases) {
-    assert.equal(kinds(host(lacks, free), paused).length === 1, wanted, JSON.stringify({ lacks, free, paused }));
+    const held = paused ? [before('host-space')] : [];
+    assert.equal(kinds(host(lacks, free), held).length === 1, wanted, JSON.stringify({ lacks, free, paused }));
   }
   assert.deepEqual(kinds(facts({ host: null })), []);
+  assert.deepEqual(kinds(facts({ host: null }), [before('host-space')]), ['host-space'], 'a host that does not answer');
+});
+
+test('space in a volume: for four seconds of recording at least, of a small volume a 32nd, and half as much again to go on', () => {
+  const cases: [capacity: number, free: number, files: number, paused: boolean, wanted: boolean][] = [
+    [100_000, 200, 5000, false, false],
+    [100_000, 199, 5000, false, true],
+    [100_000, 299, 5000, true, true],
+    [100_000, 300, 5000, true, false],
+    [640, 20, 5000, false, false],
+    [640, 19, 5000, false, true],
+    [100_000, 9000, 1023, false, true],
+    [100_000, 9000, 1024, false, false],
+    [100_000, 9000, 1535, true, true],
+  ];
+  for (const [capacity, available, filesFree, paused, wanted] of cases) {
+    const room = { capacity: capacity * mib, available: available * mib, files: 100_000, filesFree };
+    const held = paused ? [before('volume-space')] : [];
+    assert.deepEqual(kinds(facts({ room }), held), wanted ? ['volume-space'] : [], JSON.stringify(room));
+  }
+  const btrfs = { capacity: 100_000 * mib, available: 9000 * mib, files: 0, filesFree: 0 };
+  assert.deepEqual(kinds(facts({ room: btrfs })), [], 'a filesystem without a number of files');
+  assert.deepEqual(
+    kinds(facts({ room: null }), [before('volume-space')]),
+    ['volume-space'],
+    'one that does not answer',
+  );
+  const readOnly = { device: '7:1', own: true, deviceName: 'loop1', readOnly: 'ro', errors: null };
+  assert.deepEqual(kinds(facts({ mount: readOnly, room: { ...btrfs, available: 0 } })), [], 'nobody records into it');
 });
 
 test('a plane that does nothing is told after five seconds; errors that ext4 counted, at once', () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RoomLooks } from '../../../src/volume/watch/room-looks.ts';
 
-const room = { capacity: 2, available: 1 };
+const room = { capacity: 2, available: 1, files: 4, filesFree: 3 };
 
 test('while a look hangs there is no other; it is asked again when that is over', async () => {
   const asked: string[] = [];

@@ -239,6 +239,25 @@ await describeEngines('watch', (engine) => {
     );
   });
 
+  test('a volume that fills up: recording pauses while there is still room, reading goes on; with space it goes on', async () => {
+    const { jail } = manager.opened('v');
+    const filler = path.join(manager.get('v').mountPoint ?? '', 'filler');
+    const { blocks, bavail, bsize } = await statfs(path.dirname(filler));
+    const kept32nd = Math.floor((blocks * bsize) / 32);
+    await run('fallocate', ['-l', String(bavail * bsize - Math.round(kept32nd * 0.9)), filler], quick);
+    await untilTold('paused volume-paused');
+    const [condition] = manager.get('v').conditions;
+    assert.deepEqual(
+      [manager.get('v').state, condition?.kind, condition?.pausesRecording],
+      ['open', 'volume-space', true],
+    );
+    await jail.writeFileAtomic('dvr/y', Buffer.alloc(kept32nd / 4));
+    assert.equal(await kept(), 'kept');
+    await rm(filler);
+    await untilTold('resumed');
+    assert.deepEqual(manager.get('v').conditions, []);
+  });
+
   test('a preallocated container needs no space of the host: no pause', async (t) => {
     await manager.lock('v');
     await run('fallocate', ['-l', String((await stat(container())).size), container()], quick);
