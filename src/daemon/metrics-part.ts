@@ -30,6 +30,7 @@ export const metricsPart = (params: MetricsParams): MetricsPart => {
   return () => {
     const counters = recorder.counters();
     const published = new Set(recorder.published);
+    const lags = recorder.lags();
     return {
       volumes: volumes.list().map((view) => {
         const facts = volumes.watched(view.name);
@@ -51,6 +52,7 @@ export const metricsPart = (params: MetricsParams): MetricsPart => {
         publishing: published.has(stream),
         ...(durable.get(stream) ?? { segments: 0, bytes: 0 }),
         transport: { ...counters.get(stream) },
+        lag: lags.get(stream),
       })),
       retention: retention.states,
       unsigned: unsigned.list,

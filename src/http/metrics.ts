@@ -29,6 +29,8 @@ export interface MetricsFacts {
     readonly bytes: number;
     /** What the parser counted in the session that runs. */
     readonly transport: Readonly<Record<string, number>> | undefined;
+    /** Of that session. */
+    readonly lag: StreamLag | undefined;
   }[];
   /** Memory in use for what is not recorded. */
   readonly preRecordBytes: number;
@@ -42,6 +44,12 @@ export interface MetricsFacts {
   readonly eventListeners: number;
   /** One a receiver; none where nothing is posted. */
   readonly webhooks: readonly WebhookMetrics[];
+}
+
+export interface StreamLag {
+  readonly durableLagMs: number;
+  readonly heldBack: boolean;
+  readonly queued: number;
 }
 
 export interface RetentionMetrics {
@@ -132,7 +140,15 @@ const registryOf = ({
   const bytes = counter('durable_bytes_total', 'bytes of those segments', 'stream');
   const transport = counter('stream_transport_total', 'what the running session sent, by kind', 'stream', 'kind');
   const packetBytes = gauge('stream_packet_bytes', 'length of a transport packet', 'stream');
+  const lag = gauge('stream_durable_lag_seconds', 'age of the oldest byte that is not durable', 'stream');
+  const waiting = gauge('stream_queued_bytes', 'bytes in memory on their way to the disk', 'stream');
+  const heldBack = gauge('stream_held_back', '1 while the publisher is to wait for the disk', 'stream');
   for (const each of streams) {
+    if (each.lag !== undefined) {
+      lag.set({ stream: each.stream }, each.lag.durableLagMs / 1000);
+      waiting.set({ stream: each.stream }, each.lag.queued);
+      heldBack.set({ stream: each.stream }, each.lag.heldBack ? 1 : 0);
+    }
     const { packetBytes: length, ...counted } = each.transport ?? {};
     for (const [kind, count] of numbersOf(counted)) transport.inc({ stream: each.stream, kind }, count);
     if (length !== undefined) packetBytes.set({ stream: each.stream }, length);
@@ -163,8 +179,8 @@ const registryOf = ({
     wanted.set({ volume }, each.wantedFreeBytes);
     if (each.problem !== null) stopped.set({ volume, code: each.problem }, 1);
   }
-  const waiting = gauge('archive_unsigned', '1 while evidence waits for its signature', 'volume', 'stream', 'code');
-  for (const { volume, stream, code } of unsigned) waiting.set({ volume, stream, code }, 1);
+  const unsignedNow = gauge('archive_unsigned', '1 while evidence waits for its signature', 'volume', 'stream', 'code');
+  for (const { volume, stream, code } of unsigned) unsignedNow.set({ volume, stream, code }, 1);
   counter('audit_entries_total', 'number of the newest entry of the audit trail').inc(auditEntries);
   gauge('event_listeners', 'parts and clients that listen to events').set(eventListeners);
 

@@ -32,6 +32,8 @@ const sessionSchema = Type.Object({
   endedAt: Type.Union([Type.Number(), Type.Null()], { description: 'Unix milliseconds; null while it runs' }),
   received: Type.Integer({ description: 'bytes' }),
   queued: Type.Integer({ description: 'bytes received and not yet written' }),
+  durableLagMs: Type.Number({ description: 'how old the oldest byte is that came in and is not durable' }),
+  heldBack: Type.Boolean({ description: 'the publisher is to wait: the disk is slower than it sends' }),
   segments: Type.Integer({ description: 'durable ones' }),
   bytes: Type.Integer({ description: 'of durable segments' }),
   durableTo: Type.Union([Type.Number(), Type.Null()], {

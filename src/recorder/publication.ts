@@ -129,6 +129,8 @@ export class Publication {
       since: this.since,
       received: this.#received,
       queued: running?.queued ?? 0,
+      durableLagMs: running?.durableLagMs ?? 0,
+      heldBack: running?.heldBack ?? false,
       segments: (this.#past?.segments ?? 0) + (running?.segments ?? 0),
       bytes: (this.#past?.bytes ?? 0) + (running?.bytes ?? 0),
       durableTo: newest?.durableTo ?? null,

@@ -32,7 +32,7 @@ import { RecordingSession } from './session.ts';
 import { StreamHistory } from './stream-history.ts';
 import type { NumberAnchor, StreamSettings } from './stream-registry.ts';
 import { takeUp } from './take-up.ts';
-import type { RecorderEvents, RecorderParams, StreamStatus, StreamView } from './types.ts';
+import type { RecorderEvents, RecorderParams, RecordingLag, StreamStatus, StreamView } from './types.ts';
 
 export class Recorder extends EventEmitter<RecorderEvents> {
   readonly #params: RecorderParams;
@@ -45,6 +45,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   readonly #history: StreamHistory;
   readonly #control: RecordingControl;
   readonly #standby: StandbyMemory;
+  readonly #elapsed: () => number;
   /** Volumes that take no recordings now, and why. */
   readonly #held = new Map<string, ReelError>();
   #clock: NodeJS.Timeout | undefined;
@@ -53,7 +54,8 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   constructor(params: RecorderParams) {
     super();
     this.#params = params;
-    this.#history = new StreamHistory(params.elapsed ?? (() => performance.now()));
+    this.#elapsed = params.elapsed ?? (() => performance.now());
+    this.#history = new StreamHistory(this.#elapsed);
     this.#writer = new NativeWriter(params.writer, (events) => this.#onEvents(events));
     this.#volumes = new AttachedVolumes({ writer: this.#writer, log: params.log });
     const { registry, defaults } = params;
@@ -216,6 +218,16 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     this.#params.log.info({ stream: name, ...request }, 'recording was ordered');
     this.emit('ordered', name, this.#control.order(name));
     return this.get(name);
+  }
+
+  /** How far each recording that runs is behind what came in, by stream. */
+  lags(): ReadonlyMap<string, RecordingLag> {
+    return new Map(
+      [...this.#sessions.values()].map((session) => {
+        const { durableLagMs, heldBack, queued } = session.status();
+        return [session.stream, { durableLagMs, heldBack, queued }];
+      }),
+    );
   }
 
   /** Declares or changes a stream; a change holds from the next recording on, what is kept in memory from now on. */
@@ -393,6 +405,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       volume,
       publisher,
       now,
+      elapsed: this.#elapsed,
       onEnd: (_failure, clean) => this.#recorded(session, clean),
     });
     this.#sessions.set(id, session);

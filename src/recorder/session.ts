@@ -5,6 +5,7 @@
 import { endUs, hasFlag, type Segment } from '../archive/segment.ts';
 import { type ReelError, toReelError } from '../errors.ts';
 import { longestAppend, type NativeWriter, type StreamCounters, segmentFlags } from '../native.ts';
+import { DurableLag } from './durable-lag.ts';
 
 /** What a session left in the archive; every segment of it is durable. */
 export interface SessionSummary {
@@ -22,6 +23,10 @@ export interface SessionStatus {
   readonly since: number;
   readonly received: number;
   readonly queued: number;
+  /** Milliseconds: how old the oldest byte is that came in and is not durable. */
+  readonly durableLagMs: number;
+  /** The publisher is to wait: its bytes come faster than the disk takes them. */
+  readonly heldBack: boolean;
   readonly segments: number;
   readonly bytes: number;
   /** Unix seconds: the end of the newest durable segment. */
@@ -41,6 +46,8 @@ export interface SessionParams {
   readonly volume: string;
   readonly publisher: string;
   readonly now: () => number;
+  /** Milliseconds from any start, by a clock that is never set. */
+  readonly elapsed: () => number;
   /** Called once when nothing of the session is left in the writer. `clean`: everything the index holds is durable. */
   readonly onEnd: (failure: ReelError | undefined, clean: boolean) => Promise<void>;
 }
@@ -61,6 +68,8 @@ export class RecordingSession {
   #allTaken: (() => void) | undefined;
   #received = 0;
   #queued = 0;
+  #heldBack = false;
+  readonly #lag: DurableLag;
   #segments = 0;
   #bytes = 0;
   #fromUs: number | undefined;
@@ -79,17 +88,20 @@ export class RecordingSession {
     this.volume = params.volume;
     this.id = params.id;
     this.since = params.now();
+    this.#lag = new DurableLag(params.elapsed);
   }
 
   /** Takes the bytes, which came at `cameUs` (UTC). False asks to pause until `onDrain`. After the end of the session they are dropped. */
   append(bytes: Buffer, cameUs = this.#params.now() * 1000): boolean {
     if (this.#finished !== undefined) return true;
     this.#received += bytes.length;
+    this.#lag.received(bytes.length);
     if (this.#waiting.length > 0) {
       this.#waiting.push({ bytes: Buffer.from(bytes), cameUs });
       return false;
     }
-    return this.#give(bytes, cameUs) && this.#queued <= this.#highMark;
+    this.#heldBack = !this.#give(bytes, cameUs) || this.#queued > this.#highMark;
+    return !this.#heldBack;
   }
 
   /** Writer: these segments are durable now. */
@@ -97,6 +109,7 @@ export class RecordingSession {
     for (const segment of segments) {
       this.#segments += 1;
       this.#bytes += segment.length;
+      this.#lag.durable(segment.length);
       this.#fromUs ??= segment.startUs;
       this.#toUs = endUs(segment);
       this.#clockBehind = hasFlag(segment, segmentFlags.clockJumped);
@@ -115,7 +128,8 @@ export class RecordingSession {
       return;
     }
     this.#allTaken?.();
-    if (this.#queued <= this.#highMark) this.onDrain();
+    this.#heldBack = this.#queued > this.#highMark;
+    if (!this.#heldBack) this.onDrain();
   }
 
   /** The writer, or the recorder, ends the session: the publisher is told, and what came in is made durable. Resolves when that is done. */
@@ -160,6 +174,8 @@ export class RecordingSession {
       since: this.since,
       received: this.#received,
       queued: this.#queued,
+      durableLagMs: this.#endedAt === null ? this.#lag.ms : 0,
+      heldBack: this.#heldBack && this.#endedAt === null,
       segments: this.#segments,
       bytes: this.#bytes,
       durableTo: this.#toUs === undefined ? null : this.#toUs / 1e6,

@@ -53,6 +53,8 @@ export interface StreamView extends StreamSettings {
   readonly schedule: Schedule | null;
 }
 
+export type RecordingLag = Pick<SessionStatus, 'durableLagMs' | 'heldBack' | 'queued'>;
+
 export interface StreamStatus extends StreamView {
   /** What a recording would begin with, and since when that came in (Unix milliseconds). */
   readonly kept: { readonly bytes: number; readonly since: number | null };
