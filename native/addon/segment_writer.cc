@@ -49,6 +49,7 @@ class SegmentWriter final : public Napi::ObjectWrap<SegmentWriter>, private Even
                        {InstanceMethod<&SegmentWriter::AddVolume>("addVolume"), InstanceMethod<&SegmentWriter::RemoveVolume>("removeVolume"),
                         InstanceMethod<&SegmentWriter::OpenStream>("openStream"), InstanceMethod<&SegmentWriter::Append>("append"),
                         InstanceMethod<&SegmentWriter::Finish>("finish"), InstanceMethod<&SegmentWriter::Counters>("counters"),
+                        InstanceMethod<&SegmentWriter::NoteGap>("noteGap"),
                         InstanceMethod<&SegmentWriter::Stop>("stop"), InstanceAccessor<&SegmentWriter::Backend>("ioUring"),
                         InstanceAccessor<&SegmentWriter::HighMark>("highMark")});
   }
@@ -151,6 +152,7 @@ class SegmentWriter final : public Napi::ObjectWrap<SegmentWriter>, private Even
     const int64_t queued = writer_->append(info[0].As<Napi::Number>().Int32Value(), bytes.Data(), bytes.ByteLength(), info[2].As<Napi::Number>().Int64Value());
     return Napi::Number::New(info.Env(), static_cast<double>(queued));
   }
+  void NoteGap(const Napi::CallbackInfo& info) { writer_->noteGap(info[0].As<Napi::Number>().Int32Value(), info[1].As<Napi::Number>().Uint32Value()); }
   void Finish(const Napi::CallbackInfo& info) { writer_->finish(info[0].As<Napi::Number>().Int32Value()); }
   Napi::Value Counters(const Napi::CallbackInfo& info) {
     return countersToJs(info.Env(), writer_->counters(info[0].As<Napi::Number>().Int32Value()));

@@ -96,6 +96,8 @@ void Segmenter::cut(uint64_t offset, int64_t duration, uint32_t endFlags) {
   finished_.push_back(current_);
   const Placed placed = placeSegment(current_.endUs(), wallUs_, false);
   current_ = Segment{.begin = offset, .end = 0, .flags = placed.flags | (jumped_ ? kDiscontinuity : 0u), .startUs = placed.startUs};
+  if (placed.startUs > finished_.back().endUs()) current_.flags |= noted_;
+  noted_ = 0;
   wallBegin_ = wallUs_;
   running_ = jumped_ = false;
   spent_ = 0;

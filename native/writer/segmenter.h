@@ -30,6 +30,8 @@ class Segmenter final : private ts::AccessUnitSink {
 
   /// `wallUs` kUnknownTime: no wall clock, the media clock alone counts (recovery). False when the bytes are no transport stream.
   bool feed(const uint8_t* data, size_t length, int64_t wallUs);
+  /// Why time may be missing before the next segment: flags of it, if time is.
+  void noteGap(uint32_t reasons) { noted_ |= reasons & kGapReasons; }
   /// The rest becomes the last segment. False when the session never was a transport stream (it then has no segment).
   /// `wholePackets`: see Parser::end.
   bool end(bool wholePackets = false);
@@ -52,6 +54,7 @@ class Segmenter final : private ts::AccessUnitSink {
   const int64_t segmentTicks_;
   int64_t formerEndUs_;
   const uint32_t gapReasons_;
+  uint32_t noted_ = 0;  // of gaps within the session
   int64_t wallUs_ = kUnknownTime;
   bool open_ = false, ended_ = false;
   std::vector<Segment> finished_;

@@ -213,6 +213,11 @@ void Writer::finish(int id) {
   volumes_.at(stream->volume)->hurry();
 }
 
+void Writer::noteGap(int id, uint32_t reasons) {
+  const auto found = streams_.find(id);
+  if (found != streams_.end()) found->second->segmenter.noteGap(reasons);
+}
+
 ts::Counters Writer::counters(int id) const {
   const auto found = streams_.find(id);
   return found == streams_.end() ? ts::Counters{} : found->second->segmenter.parser().counters();

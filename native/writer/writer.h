@@ -47,6 +47,8 @@ class Writer {
   Result<int> openStream(const StreamOptions& options);
   /// Bytes of the stream taken and not yet written, or kNotTaken, or kRefused. At most kLongestAppend bytes at once.
   int64_t append(int stream, const uint8_t* data, size_t length, int64_t nowUs);
+  /// Why time may be missing before the stream's next segment (kGapClock …).
+  void noteGap(int stream, uint32_t reasons);
   /// The tail becomes a segment; `finished` comes when all is durable and closed. The id means nothing afterwards.
   void finish(int stream);
   ts::Counters counters(int stream) const;

@@ -7,6 +7,7 @@ import type { Webhook } from '../events/webhook/webhook.ts';
 import type { MetricsFacts, MetricsPart } from '../http/metrics.ts';
 import type { Recorder } from '../recorder/recorder.ts';
 import type { VolumeManager } from '../volume/manager/manager.ts';
+import type { ClockWatch } from './clock-watch.ts';
 
 export interface MetricsParams {
   readonly volumes: VolumeManager;
@@ -15,11 +16,12 @@ export interface MetricsParams {
   readonly events: EventBus;
   readonly webhook: Webhook | undefined;
   readonly retention: Pick<Retention, 'states'>;
+  readonly clock: Pick<ClockWatch, 'counts'>;
   readonly unsigned: { readonly list: MetricsFacts['unsigned'] };
 }
 
 export const metricsPart = (params: MetricsParams): MetricsPart => {
-  const { volumes, recorder, audit, events, webhook, retention, unsigned } = params;
+  const { volumes, recorder, audit, events, webhook, retention, unsigned, clock } = params;
   const durable = new Map<string, { segments: number; bytes: number }>();
   recorder.on('durable', (stream, segments) => {
     const sum = durable.get(stream) ?? { segments: 0, bytes: 0 };
@@ -53,9 +55,11 @@ export const metricsPart = (params: MetricsParams): MetricsPart => {
         ...(durable.get(stream) ?? { segments: 0, bytes: 0 }),
         transport: { ...counters.get(stream) },
         lag: lags.get(stream),
+        dropped: recorder.droppedBytes.get(stream) ?? 0,
       })),
       retention: retention.states,
       unsigned: unsigned.list,
+      clock: clock.counts,
       auditEntries: audit.entries,
       eventListeners: events.listeners,
       webhooks: webhook?.status() ?? [],

@@ -32,10 +32,12 @@ import { VolumeLeases } from '../volume/manager/leases.ts';
 import { limitsOf } from '../volume/manager/limits.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
 import { VolumeReencryption } from '../volume/manager/reencryption.ts';
+import { AliveFile } from './alive-file.ts';
 import { archiveCatalogPart, archiveCheckPart, evidenceKeysPart } from './archive-part.ts';
 import { beginAudit, peerOfRequest } from './audit-part.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { closingPart } from './closing-part.ts';
-import { streamEvents, volumeEvents } from './event-sources.ts';
+import { clockEvents, streamEvents, volumeEvents } from './event-sources.ts';
 import { metricsPart } from './metrics-part.ts';
 import { partsHealth } from './parts-health.ts';
 import { type RetentionParts, retentionParts } from './retention-part.ts';
@@ -77,13 +79,22 @@ export class Service {
   readonly #evidenceKeys: EvidenceKeys;
   readonly #unsigned: UnsignedEvidence;
   readonly #checker: ArchiveChecker;
+  readonly #clock: ClockWatch;
+  readonly #alive: AliveFile;
   #app: FastifyInstance | undefined;
   #listeners: Listeners | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(params: ServiceParams) {
     this.#params = params;
-    const { settings, log, now } = params;
+    const { settings, log } = params;
+    this.#clock = new ClockWatch({
+      wall: params.now,
+      elapsed: () => performance.now(),
+      ...clockEvents({ recorder: () => this.#recorder, events: () => this.#events, log }),
+    });
+    const { now } = this.#clock;
+    this.#alive = new AliveFile({ path: path.join(settings.state, 'alive'), now });
     this.#events = new EventBus({ now, log });
     this.#webhook = makeWebhook(settings, params.webhook, { bus: this.#events, now, log });
     this.#audit = new AuditTrail({ directory: settings.state, now });
@@ -139,13 +150,17 @@ export class Service {
 
   /** Adopts the volumes that are open, recovers what a former daemon was writing, then listens. After a failure call `close()`. */
   async start(): Promise<Ready> {
-    const { settings, log, now } = this.#params;
+    const { settings, log } = this.#params;
+    const { now } = this.#clock;
     const auth = new BasicAuth({ account: await loadAdmin(settings.state), now });
     const certificate = await loadCertificate({ state: settings.state, hostname: os.hostname(), now });
     if (certificate.made) log.info({ fingerprint: certificate.fingerprint }, 'made a new certificate');
     // Without the key recordings go on; reels are signed once it is there again.
     await this.#evidenceKeys.start().catch((err: unknown) => log.error({ err }, 'no key for evidence'));
     await this.#recorder.start();
+    this.#clock.start();
+    const ranUntil = await this.#alive.start();
+    if (ranUntil !== undefined) this.#recorder.noteTrouble('stopped', ranUntil, now());
     await beginAudit(this.#audit, this.#events, log);
     this.#webhook?.start();
     streamEvents(this.#recorder, this.#events);
@@ -157,6 +172,7 @@ export class Service {
       webhook: this.#webhook,
       retention: this.#retention.service,
       unsigned: this.#unsigned,
+      clock: this.#clock,
     });
     this.#volumes.use(volumeEvents(this.#events));
     const leases = new VolumeLeases({ manager: this.#volumes, helper: this.#helper, log, now });
@@ -272,6 +288,8 @@ export class Service {
     await this.#volumes.close();
     await this.#audit.close();
     await posted;
+    this.#clock.close();
+    await this.#alive.close();
   }
 
   #volumesPart(): VolumesPart {

@@ -31,6 +31,8 @@ export interface MetricsFacts {
     readonly transport: Readonly<Record<string, number>> | undefined;
     /** Of that session. */
     readonly lag: StreamLag | undefined;
+    /** Bytes, since the start of the service. */
+    readonly dropped: number;
   }[];
   /** Memory in use for what is not recorded. */
   readonly preRecordBytes: number;
@@ -39,6 +41,7 @@ export interface MetricsFacts {
   /** One an open volume. */
   readonly retention: readonly RetentionMetrics[];
   readonly unsigned: readonly UnsignedMetrics[];
+  readonly clock: { readonly jumps: number; readonly stops: number };
   /** Number of the newest entry of the audit trail. */
   readonly auditEntries: number;
   readonly eventListeners: number;
@@ -99,6 +102,7 @@ const registryOf = ({
   preRecordBytes,
   retention,
   unsigned,
+  clock,
   auditEntries,
   eventListeners,
   webhooks,
@@ -142,8 +146,10 @@ const registryOf = ({
   const packetBytes = gauge('stream_packet_bytes', 'length of a transport packet', 'stream');
   const lag = gauge('stream_durable_lag_seconds', 'age of the oldest byte that is not durable', 'stream');
   const waiting = gauge('stream_queued_bytes', 'bytes in memory on their way to the disk', 'stream');
+  const droppedBytes = counter('stream_dropped_bytes_total', 'not recorded because the disk was too slow', 'stream');
   const heldBack = gauge('stream_held_back', '1 while the publisher is to wait for the disk', 'stream');
   for (const each of streams) {
+    droppedBytes.inc({ stream: each.stream }, each.dropped);
     if (each.lag !== undefined) {
       lag.set({ stream: each.stream }, each.lag.durableLagMs / 1000);
       waiting.set({ stream: each.stream }, each.lag.queued);
@@ -181,6 +187,8 @@ const registryOf = ({
   }
   const unsignedNow = gauge('archive_unsigned', '1 while evidence waits for its signature', 'volume', 'stream', 'code');
   for (const { volume, stream, code } of unsigned) unsignedNow.set({ volume, stream, code }, 1);
+  counter('clock_jumps_total', 'how often the wall clock was set').inc(clock.jumps);
+  counter('service_stalls_total', 'how often the service was stopped and went on').inc(clock.stops);
   counter('audit_entries_total', 'number of the newest entry of the audit trail').inc(auditEntries);
   gauge('event_listeners', 'parts and clients that listen to events').set(eventListeners);
 

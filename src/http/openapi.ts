@@ -52,6 +52,7 @@ export const describeApi = async (): Promise<string> => {
       preRecordBytes: 0,
       retention: [],
       unsigned: [],
+      clock: { jumps: 0, stops: 0 },
       auditEntries: 0,
       eventListeners: 0,
       webhooks: [],

@@ -127,6 +127,7 @@ interface RawWriter {
     gapReasons: number,
   ): number;
   append(stream: number, bytes: Uint8Array, nowUs: number): number;
+  noteGap(stream: number, reasons: number): void;
   finish(stream: number): void;
   counters(stream: number): StreamCounters;
   stop(): void;
@@ -283,6 +284,12 @@ export class NativeWriter {
       this.#raw.finish(stream);
     }
     return session.finished;
+  }
+
+  /** Why time may be missing before the next segment of the session, as bits of `gapReasonsMask`: flags of it, if time is. */
+  noteGap(stream: number, reasons: number): void {
+    this.#session(stream);
+    this.#raw.noteGap(stream, reasons & gapReasonsMask);
   }
 
   /** What the parser counted; zeros once `finish` was called. */

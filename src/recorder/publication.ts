@@ -49,6 +49,7 @@ export class Publication {
   #past: SessionSummary | undefined;
   #last: SessionStatus | undefined;
   #received = 0;
+  #dropped = 0;
   /** Changes of what is wanted are followed one after another. Never rejects. */
   #turn: Promise<void> = Promise.resolve();
   #failure: ReelError | undefined;
@@ -107,6 +108,32 @@ export class Publication {
     if (this.#busy !== undefined || this.#standby === undefined) return;
     this.#standby.close();
     this.#standby = this.#newStandby();
+  }
+
+  /**
+   * The disk is too slow for what comes: the publisher is let go on, and what it sends is dropped until all that was taken is durable; then a
+   * recording begins again.
+   */
+  shed(): Promise<void> {
+    this.#turn = this.#turn.then(async () => {
+      if (this.#finished !== undefined || this.#session === undefined) return;
+      const before = this.#received;
+      await this.#cease();
+      this.#dropped += this.#received - before - this.kept().bytes;
+      if (this.#finished === undefined && this.#wanted)
+        await this.#begin().catch((error) => this.#fail(toReelError(error)));
+    });
+    return this.#turn;
+  }
+
+  /** Bytes that were dropped because the disk was too slow. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Since when it has been held back without a break; changes with each time. */
+  get heldSince(): number | undefined {
+    return this.#session?.heldSince;
   }
 
   /** The writer, or the recorder, ends it: the publisher is told, and what came in is made durable. Resolves when that is done. */

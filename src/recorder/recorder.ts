@@ -22,16 +22,18 @@ import {
 } from '../native.ts';
 import { type AttachedVolume, AttachedVolumes, type Recordable } from './attached-volumes.ts';
 import { DeclaredStreams, unknownStream } from './declared-streams.ts';
-import { explainGap } from './explain-gap.ts';
+import { type Cause, explainGap } from './explain-gap.ts';
 import { Publication } from './publication.ts';
 import { type OrderRequest, RecordingControl } from './recording-control.ts';
 import type { Wanted } from './recording-rules.ts';
 import { recordingStopped, streamBusy } from './refusals.ts';
 import type { Schedule } from './schedule.ts';
 import { RecordingSession } from './session.ts';
+import { SlowStorage } from './slow-storage.ts';
 import { StreamHistory } from './stream-history.ts';
 import type { NumberAnchor, StreamSettings } from './stream-registry.ts';
 import { takeUp } from './take-up.ts';
+import { storageReason, TroubleLog } from './trouble-log.ts';
 import type { RecorderEvents, RecorderParams, RecordingLag, StreamStatus, StreamView } from './types.ts';
 
 export class Recorder extends EventEmitter<RecorderEvents> {
@@ -46,6 +48,8 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   readonly #control: RecordingControl;
   readonly #standby: StandbyMemory;
   readonly #elapsed: () => number;
+  readonly #troubles: TroubleLog;
+  readonly #slow: SlowStorage;
   /** Volumes that take no recordings now, and why. */
   readonly #held = new Map<string, ReelError>();
   #clock: NodeJS.Timeout | undefined;
@@ -62,6 +66,12 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     this.#streams = new DeclaredStreams({ path: registry, defaults, volumesInUse: () => this.#volumes.writable });
     this.#standby = new StandbyMemory(params.standbyBytes ?? 0);
     const { now } = params;
+    this.#troubles = new TroubleLog(now);
+    this.#slow = new SlowStorage({
+      ...{ elapsed: this.#elapsed, mostMs: params.holdBackMs ?? 10_000 },
+      ...{ troubles: this.#troubles, log: params.log },
+      onShedding: (publication, dropping, bytes) => this.emit('shedding', publication, dropping, bytes),
+    });
     this.#control = new RecordingControl({ streams: this.#streams, now, follow: (stream) => this.#follow(stream) });
   }
 
@@ -70,9 +80,12 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     this.#clock = setInterval(() => this.lookAtClock(), 1000).unref();
   }
 
-  /** Begins and ends recordings that time has come for. Called once a second: by the wall clock of that moment, whatever was done to it. */
+  /** Begins and ends recordings that time has come for, and lets publishers go on that the disk has held back for too long. Called once a second: by the wall clock of that moment, whatever was done to it. */
   lookAtClock(): void {
-    for (const stream of this.#places.keys()) void this.#follow(stream);
+    for (const [stream, publication] of this.#places) {
+      void this.#follow(stream);
+      this.#slow.look(publication);
+    }
   }
 
   /** Drains every volume, then ends the writer. Idempotent. */
@@ -109,6 +122,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     const recovered = await this.#volumes.attach(volume);
     if (volume.readOnly !== true) this.#params.signer?.attached(this.#volumes.get(volume.name).archive);
     this.#held.delete(volume.name);
+    this.#troubles.ended(`volume:${volume.name}`);
     return recovered;
   }
 
@@ -130,6 +144,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
         hint: 'lock it with drain (`--drain`), which ends them with everything durable',
         details: { volume: name, streams },
       });
+    if (this.#volumes.archive(name) !== undefined) this.#troubles.began(`volume:${name}`, 'locked');
     await this.#letGo(name, (stream) => recordingStopped(stream));
     this.#held.delete(name);
   }
@@ -141,15 +156,19 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   async pauseVolume(name: string, reason: ReelError | undefined): Promise<void> {
     if (reason === undefined) {
       this.#held.delete(name);
+      if (this.#volumes.archive(name) !== undefined) this.#troubles.ended(`volume:${name}`);
+      else this.#troubles.began(`volume:${name}`, 'locked');
       return;
     }
     this.#held.set(name, reason);
+    this.#troubles.began(`volume:${name}`, storageReason(reason) ?? 'disk');
     await this.#endRecordings(name, () => reason);
   }
 
   /** The volume has failed: its recordings end with the error, and what can still be made durable is. */
   async loseVolume(name: string, error: ReelError): Promise<void> {
     const { expected, got, hint = 'its state says what to do' } = error.parts;
+    this.#troubles.began(`volume:${name}`, storageReason(error) ?? 'disk');
     this.#held.set(
       name,
       new ReelError('volume-paused', { expected, got, hint, details: { volume: name, code: error.code } }),
@@ -220,6 +239,17 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.get(name);
   }
 
+  /** Bytes that were dropped since the start because the storage was too slow, by stream. */
+  get droppedBytes(): ReadonlyMap<string, number> {
+    return this.#slow.dropped;
+  }
+
+  /** What kept, or keeps, all streams from being recorded. Unix milliseconds. */
+  noteTrouble(reason: 'clock' | 'stopped', from: number, to: number): void {
+    this.#troubles.was('service', reason, from, to);
+    for (const id of this.#sessions.keys()) this.#writer.noteGap(id, gapFlags([reason]));
+  }
+
   /** How far each recording that runs is behind what came in, by stream. */
   lags(): ReadonlyMap<string, RecordingLag> {
     return new Map(
@@ -256,7 +286,8 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     if (newest === undefined || this.isRecording(name)) return gaps;
     const startUs = endUs(newest);
     if (startUs >= Math.min(nowUs, toUs) || nowUs <= fromUs) return gaps;
-    const reasons = explainGap(startUs / 1000, nowUs / 1000, this.#control.causes(name, startUs / 1000));
+    const causes = this.#causes(name, this.#streams.settingsFor(name).volume, startUs);
+    const reasons = explainGap(startUs / 1000, nowUs / 1000, causes);
     return [...gaps, { startUs, endUs: nowUs, reasons }];
   }
 
@@ -298,6 +329,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     this.#streams.get(name);
     this.#mustBeFree(name);
     this.#history.forget(name);
+    this.#troubles.forget(`stream:${name}`);
     await this.#streams.delete(name);
   }
 
@@ -409,6 +441,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       onEnd: (_failure, clean) => this.#recorded(session, clean),
     });
     this.#sessions.set(id, session);
+    this.#troubles.ended(`stream:${name}`);
     if (publication.letIn) this.emit('turned', name, true, volume);
     return session;
   }
@@ -416,7 +449,13 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   /** Why nothing is recorded from `fromUs` to what the next recording begins with. */
   #gapReasons(publication: Publication, fromUs: number): number {
     const toUs = publication.kept().sinceUs ?? this.#params.now() * 1000;
-    return gapFlags(explainGap(fromUs / 1000, toUs / 1000, this.#control.causes(publication.stream, fromUs / 1000)));
+    const causes = this.#causes(publication.stream, publication.volume, fromUs);
+    return gapFlags(explainGap(fromUs / 1000, toUs / 1000, causes));
+  }
+
+  #causes(stream: string, volume: string, fromUs: number): Cause[] {
+    const troubles = this.#troubles.causes('service', `volume:${volume}`, `stream:${stream}`);
+    return [...this.#control.causes(stream, fromUs / 1000), ...troubles];
   }
 
   #openStream({ archive }: Recordable, options: StreamOptions): number {
@@ -447,13 +486,18 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     const { stream, letIn } = publication;
     const status = publication.status();
     this.#places.delete(stream);
+    const reason = failure === undefined ? undefined : storageReason(failure);
+    // Of a pause the volume's own entry tells the end.
+    if (reason !== undefined && failure?.code !== 'volume-paused') this.#troubles.began(`stream:${stream}`, reason);
     if (letIn) {
       this.#history.ended(stream, status, failure);
       this.#params.log.info({ stream, ...status, failure: failure?.code }, 'publishing ended');
       this.emit('end', stream, failure, publication);
     }
-    if (!(await this.#judge(stream, status.segments > 0))) this.#history.forget(stream);
-    else if (!letIn && failure !== undefined && this.#streams.registry.get(stream) !== undefined)
+    if (!(await this.#judge(stream, status.segments > 0))) {
+      this.#history.forget(stream);
+      this.#troubles.forget(`stream:${stream}`);
+    } else if (!letIn && failure !== undefined && this.#streams.registry.get(stream) !== undefined)
       this.#history.failed(stream, failure);
   }
 

@@ -68,7 +68,7 @@ export class RecordingSession {
   #allTaken: (() => void) | undefined;
   #received = 0;
   #queued = 0;
-  #heldBack = false;
+  #heldSince: number | undefined;
   readonly #lag: DurableLag;
   #segments = 0;
   #bytes = 0;
@@ -100,8 +100,7 @@ export class RecordingSession {
       this.#waiting.push({ bytes: Buffer.from(bytes), cameUs });
       return false;
     }
-    this.#heldBack = !this.#give(bytes, cameUs) || this.#queued > this.#highMark;
-    return !this.#heldBack;
+    return this.#mayGoOn(this.#give(bytes, cameUs));
   }
 
   /** Writer: these segments are durable now. */
@@ -128,8 +127,8 @@ export class RecordingSession {
       return;
     }
     this.#allTaken?.();
-    this.#heldBack = this.#queued > this.#highMark;
-    if (!this.#heldBack) this.onDrain();
+    this.#heldSince = undefined;
+    if (this.#mayGoOn(true)) this.onDrain();
   }
 
   /** The writer, or the recorder, ends the session: the publisher is told, and what came in is made durable. Resolves when that is done. */
@@ -175,7 +174,7 @@ export class RecordingSession {
       received: this.#received,
       queued: this.#queued,
       durableLagMs: this.#endedAt === null ? this.#lag.ms : 0,
-      heldBack: this.#heldBack && this.#endedAt === null,
+      heldBack: this.#heldSince !== undefined && this.#endedAt === null,
       segments: this.#segments,
       bytes: this.#bytes,
       durableTo: this.#toUs === undefined ? null : this.#toUs / 1e6,
@@ -183,6 +182,17 @@ export class RecordingSession {
       counters: this.#counters ?? this.#params.writer.counters(this.id),
       endedAt: this.#endedAt,
     };
+  }
+
+  /** Since when the publisher has been held back without a break, by the clock of `elapsed`. */
+  get heldSince(): number | undefined {
+    return this.#heldSince;
+  }
+
+  #mayGoOn(taken: boolean): boolean {
+    if (taken && this.#queued <= this.#highMark) return true;
+    this.#heldSince ??= this.#params.elapsed();
+    return false;
   }
 
   /** False when the writer has no memory for the bytes; what it did not take is kept (copied: chunks of sockets are reused). */

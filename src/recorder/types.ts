@@ -24,6 +24,8 @@ export interface RecorderParams {
   readonly signer?: EvidenceSigner;
   /** Ceiling of the memory for what streams keep that are not recorded, of all together; bytes. */
   readonly standbyBytes?: number;
+  /** How long a publisher may be held back by the disk before it is let go on and what it sends is dropped. */
+  readonly holdBackMs?: number;
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -36,6 +38,8 @@ export interface RecorderEvents {
   start: [stream: string, publisher: string, volume: string];
   /** While it stays: what it sends is recorded from now on, or is not any more and all of it is durable. */
   turned: [stream: string, recording: boolean, volume: string];
+  /** The storage is too slow: what comes is dropped from now on; or it has caught up, and so many bytes were. */
+  shedding: [publication: Publication, dropping: boolean, bytes: number];
   ordered: [stream: string, order: RecordingOrder | null];
   scheduled: [stream: string, schedule: Schedule | null];
   durable: [stream: string, segments: readonly Segment[], volume: string];

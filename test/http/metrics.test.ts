@@ -25,6 +25,7 @@ const { app } = await standIn({
         bytes: 7000,
         transport: { packets: 90, continuityErrors: 2, packetBytes: 192 },
         lag: { durableLagMs: 4500, heldBack: true, queued: 800 },
+        dropped: 77,
       },
       {
         stream: 'cam2',
@@ -34,6 +35,7 @@ const { app } = await standIn({
         bytes: 10,
         transport: undefined,
         lag: undefined,
+        dropped: 0,
       },
     ],
     preRecordBytes: 65_536,
@@ -49,6 +51,7 @@ const { app } = await standIn({
       },
     ],
     unsigned: [{ volume: 'main', stream: 'cam2', code: 'io-error' }],
+    clock: { jumps: 1, stops: 2 },
     auditEntries: 12,
     eventListeners: 2,
     webhooks: [
@@ -124,6 +127,9 @@ test('the numbers are there in the text format, and what is not known has no ser
     'stream_durable_lag_seconds{stream="cam\\"1"}': 4.5,
     'stream_queued_bytes{stream="cam\\"1"}': 800,
     'stream_held_back{stream="cam\\"1"}': 1,
+    'stream_dropped_bytes_total{stream="cam\\"1"}': 77,
+    clock_jumps_total: 1,
+    service_stalls_total: 2,
     audit_entries_total: 12,
     event_listeners: 2,
     'webhook_failing{endpoint="https://a:8443"}': 1,

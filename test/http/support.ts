@@ -393,6 +393,7 @@ export const standIn = async (
         preRecordBytes: 0,
         retention: [],
         unsigned: [],
+        clock: { jumps: 0, stops: 0 },
         auditEntries: 0,
         eventListeners: 0,
         webhooks: [],

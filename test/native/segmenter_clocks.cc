@@ -136,3 +136,36 @@ TEST_CASE("why time is missing before a session stands in its first segment, and
   CHECK(flagsOf(kNow + 1'000'000) == 0);
   CHECK(flagsOf(kUnknownTime) == 0);
 }
+
+TEST_CASE("why time is missing in the middle of a session is said by the segment behind the gap, and by no other") {
+  constexpr int64_t kThen = 1'795'269'600'000'000;
+  Segmenter segmenter(1000, kUnknownTime);
+  TsBuilder ts;
+  const auto second = [&](int s, int64_t wallUs) {
+    ts.bytes.clear();
+    ts.pat().pmt().key(s * 90000, 3);
+    for (int f = 1; f < 5; f++) ts.frame(s * 90000 + f * 18000, 3);
+    CHECK(segmenter.feed(ts.bytes.data(), ts.bytes.size(), wallUs));
+  };
+  for (int s = 0; s < 4; s++) second(s, kThen + s * 1'000'000);
+  segmenter.noteGap(kGapStopped);
+  for (int s = 4; s < 8; s++) second(s, kThen + 60'000'000 + s * 1'000'000);
+  segmenter.noteGap(kGapClock);  // no time is missing: it was set back
+  for (int s = 8; s < 12; s++) second(s, kThen - 60'000'000 + s * 1'000'000);
+  second(12, kThen + 600'000'000);
+  second(13, kThen + 601'000'000);
+  CHECK(segmenter.end());
+  size_t stopped = 0, clock = 0;
+  int64_t endUs = 0;
+  for (const Segment& segment : segmenter.finished()) {
+    CHECK(segment.startUs >= endUs);
+    if ((segment.flags & kGapStopped) != 0) {
+      stopped++;
+      CHECK(segment.startUs > endUs + 2'000'000);
+    }
+    clock += (segment.flags & kGapClock) != 0 ? 1 : 0;
+    endUs = segment.endUs();
+  }
+  CHECK(stopped == 1);
+  CHECK(clock == 0);
+}

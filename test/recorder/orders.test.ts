@@ -260,7 +260,7 @@ test('a stream that is off needs no open volume; one that is to be recorded ther
     await next.finish();
     assert.deepEqual(
       gapsOf(await stage.segments()).map(({ reasons }) => reasons),
-      [['ordered-off']],
+      [['ordered-off', 'locked']],
     );
   } finally {
     await stage.host.stop();
