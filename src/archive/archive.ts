@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { closeSync, constants, createReadStream, fstatSync, type ReadStream } from 'node:fs';
+import { explainedError } from '../datapath/failure.ts';
 import { ReelError } from '../errors.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import type { RangePiece } from './catalog/catalog-reel.ts';
@@ -26,6 +27,15 @@ const lastHour = hourOf(Date.UTC(9999, 11, 31, 23) * 1000);
 export const isDamage = (error: unknown): error is ReelError =>
   error instanceof ReelError && error.code === 'archive-damaged';
 
+/** What a disk, or the filesystem on it, says of a file that it cannot give back. */
+const unreadable = new Set(['EIO', 'EUCLEAN', 'EBADMSG', 'ENODATA', 'EILSEQ']);
+
+/** Whether the storage failed to give back one file: as it comes from a system call, or as one of ours. */
+export const isUnreadable = (error: unknown): boolean => {
+  const errno = error instanceof ReelError ? error.details.errno : (error as NodeJS.ErrnoException).code;
+  return unreadable.has(String(errno));
+};
+
 export class VolumeArchive {
   readonly files: VolumeFiles;
   /** None for a volume that is open read-only. Closed with the archive. */
@@ -38,7 +48,7 @@ export class VolumeArchive {
   /** Streams with a writer: the start of the newest segment known durable. Index records after it may not be on disk yet. */
   readonly #durableStart = new Map<string, number>();
 
-  /** `onDamaged` hears once of a reel that is passed over because its index cannot be read (`archive-damaged`). */
+  /** `onDamaged` hears once of a reel that is passed over because its index cannot be read (`archive-damaged`, or what the storage said). */
   constructor(params: {
     files: VolumeFiles;
     catalog?: Catalog;
@@ -87,7 +97,7 @@ export class VolumeArchive {
     return false;
   }
 
-  /** As `reel`, but empty where the index is damaged: one bad hour must not take the others along. */
+  /** As `reel`, but empty where the index is damaged or cannot be read: one bad hour must not take the others along. */
   async readable(stream: string, hour: number): Promise<ReelSegments> {
     const path = indexPath(stream, hour);
     try {
@@ -95,8 +105,8 @@ export class VolumeArchive {
       this.#damaged.delete(path);
       return reel;
     } catch (error) {
-      if (!isDamage(error)) throw error;
-      if (!this.#damaged.has(path)) this.#onDamaged(stream, hour, error);
+      if (!isDamage(error) && !isUnreadable(error)) throw error;
+      if (!this.#damaged.has(path)) this.#onDamaged(stream, hour, explainedError('the volume', 'read', path, error));
       this.#damaged.add(path);
       return noSegments(hour);
     }

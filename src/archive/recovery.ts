@@ -5,7 +5,7 @@
 import { closeSync, constants, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { recoverReel } from '../native.ts';
-import { isDamage, type VolumeArchive } from './archive.ts';
+import { isDamage, isUnreadable, type VolumeArchive } from './archive.ts';
 import { damagedIndexPath, hourOf, indexPath, markerDirectory, markerPath, parseReelPath, reelPath } from './reel.ts';
 import { reelHours } from './reel-tree.ts';
 import { type VolumeFiles, whenMissing } from './volume-files.ts';
@@ -103,6 +103,8 @@ export interface MendedStream {
   readonly rebuilt: RecoveredReel[];
   /** Indexes that were renamed: new paths. */
   readonly setAside: string[];
+  /** Hours whose index the storage does not give back; they stay as they are. */
+  readonly unreadable: number[];
 }
 
 /** Nothing can be rebuilt from an index alone, and nothing is thrown away: it is renamed, durably. */
@@ -115,15 +117,20 @@ const setAside = async (files: VolumeFiles, stream: string, hour: number): Promi
 
 /**
  * Makes the newest indexes of a stream readable before a writer goes on from them: from the newest hour back to the first with segments,
- * an index without a valid header is rebuilt from its reel, or set aside where the reel is gone. The stream must have no writer.
+ * an index without a valid header is rebuilt from its reel, or set aside where the reel is gone. One that the storage does not give back is passed
+ * over, and nothing is done to it. The stream must have no writer.
  */
 export const mendNewest = async (archive: VolumeArchive, stream: string): Promise<MendedStream> => {
-  const mended: MendedStream = { rebuilt: [], setAside: [] };
+  const mended: MendedStream = { rebuilt: [], setAside: [], unreadable: [] };
   const { files } = archive;
   for (const hour of archive.hoursBack(stream)) {
     try {
       if ((await archive.reel(stream, hour)).length > 0) break;
     } catch (error) {
+      if (isUnreadable(error)) {
+        mended.unreadable.push(hour);
+        continue;
+      }
       if (!isDamage(error)) throw error;
       const reel = reelPath(stream, hour);
       if (!exists(files, reel)) {

@@ -416,19 +416,21 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     publication.volume = volume;
     const { archive, writerId } = attached;
     await this.#streams.try(settings);
-    await takeUp(archive, name, this.#params.log.child({ volume }));
+    const { now } = this.#params;
+    const log = this.#params.log.child({ volume });
+    const notBeforeUs = await takeUp(archive, name, { log, hour: hourOf(now() * 1000) });
     await archive.catalog?.began(name);
     await this.#params.signer?.begin(archive, name, evidence);
     const newest = await archive.newest(name);
     archive.showUpTo(name, newest?.startUs ?? -1);
-    const { now } = this.#params;
+    const lastEndUs = Math.max(notBeforeUs, newest === undefined ? 0 : endUs(newest));
     const id = this.#openStream(attached, {
       volume: writerId,
       name,
       segmentMs,
       evidence,
-      lastEndUs: newest === undefined ? null : endUs(newest),
-      gapReasons: newest === undefined ? 0 : this.#gapReasons(publication, endUs(newest)),
+      lastEndUs: lastEndUs === 0 ? null : lastEndUs,
+      gapReasons: lastEndUs === 0 ? 0 : this.#gapReasons(publication, lastEndUs),
     });
     const session: RecordingSession = new RecordingSession({
       writer: this.#writer,
