@@ -29,6 +29,7 @@ export interface HostOptions {
   readonly standbyBytes?: number;
   readonly now?: () => number;
   readonly elapsed?: () => number;
+  readonly holdBackMs?: number;
   /** In the place of what signs with the host's own keys and must not fail. */
   readonly signing?: Partial<SignerParams>;
 }
@@ -94,6 +95,7 @@ export class Host {
       log: pino({ level: 'silent' }),
       now,
       ...(options.elapsed === undefined ? {} : { elapsed: options.elapsed }),
+      ...(options.holdBackMs === undefined ? {} : { holdBackMs: options.holdBackMs }),
     });
     await recorder.start();
     const jail = new Jail({ fd: openSync(volume, constants.O_RDONLY | constants.O_DIRECTORY), label: 'volume main' });
