@@ -114,7 +114,8 @@ bool Writer::reserve(Stream& stream, size_t length) {
     if (stream.tail != nullptr) stream.tail->next = slab;
     else stream.head = slab;
     stream.tail = slab;
-    if (stream.fill == nullptr) {
+    // A full slab may be given back as soon as one follows it: from here on it must not be asked for the next.
+    if (stream.fill == nullptr || stream.fillAt == kSlabBytes) {
       stream.fill = slab;
       stream.fillAt = slab->skip;
     }
@@ -125,7 +126,7 @@ bool Writer::reserve(Stream& stream, size_t length) {
 void Writer::copyIn(Stream& stream, const uint8_t* data, size_t length) {
   while (length > 0) {
     if (stream.fillAt == kSlabBytes) {
-      // Written once, by reserve(), in this thread: safe to read without the mutex.
+      // Safe without the mutex: it got its follower from reserve(), in this thread, and holds bytes that are not known to be received yet.
       stream.fill = stream.fill->next;
       stream.fillAt = stream.fill->skip;
     }
