@@ -33,6 +33,11 @@ Napi::Object toJs(Napi::Env env, const Event& event) {
     object.Set("reel", event.reel);
     object.Set("records", records);
   }
+  if (event.kind == EventKind::durable) {
+    Napi::Array lags = Napi::Array::New(env, event.lagsMs.size());
+    for (size_t i = 0; i < event.lagsMs.size(); i++) lags.Set(static_cast<uint32_t>(i), Napi::Number::New(env, static_cast<double>(event.lagsMs[i])));
+    object.Set("lagsMs", lags);
+  }
   if (event.kind == EventKind::error || event.kind == EventKind::finished) {
     object.Set("errno", event.error);
     object.Set("notTransportStream", event.notTransportStream);

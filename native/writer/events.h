@@ -15,6 +15,7 @@ struct Event {
   int stream = 0;
   std::string reel{};                ///< segment, durable: path in the volume
   std::vector<IndexRecord> records{};  ///< segment: one, without offset, sequence and sums; durable: all that became durable together
+  std::vector<int64_t> lagsMs{};       ///< durable: of each record, from the arrival of its last byte until now
   int error = 0;                     ///< error, finished: errno; 0 with `notTransportStream`, or when finished well
   bool notTransportStream = false;
   std::string expected{}, got{};

@@ -1,4 +1,6 @@
 #pragma once
+#include <time.h>
+
 #include <array>
 #include <condition_variable>
 #include <cstdint>
@@ -21,8 +23,16 @@ namespace reelvault {
 
 constexpr uint64_t kNoEnd = UINT64_MAX;
 
+/// Milliseconds by a clock that is never set. Coarse (some ms): it is read for each chunk.
+inline int64_t monotonicMs() {
+  timespec now{};
+  (void)::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
 struct PendingSegment {
   Segment segment;
+  int64_t arrivedMs = 0;  ///< when its last byte was taken, by monotonicMs()
   bool hashed = false;
   uint32_t crc32c = 0;
   Sha256Digest sha256{};
@@ -73,6 +83,8 @@ struct Stream {
   size_t fillAt = 0;     ///< where in it the next byte goes
   bool inputEnded = false;
   FirstBytes firstBytes;
+  uint64_t chunkBegin = 0;                    ///< the session's bytes before the newest chunk
+  int64_t chunkMs = 0, formerChunkMs = 0;     ///< when the newest chunk came, and the one before
 
   // shared
   PoolShare& share;        ///< of its volume

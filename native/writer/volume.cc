@@ -260,6 +260,7 @@ void Volume::commit(std::vector<Event>& events) {
 
 // Step 6: say so. After a failed sync nobody knows what is on disk, and asking again would be answered with a lie (fsyncgate).
 void Volume::acknowledge(Items& items, std::vector<Event>& events) {
+  const int64_t now = monotonicMs();
   for (Item& item : items) {
     Reel& reel = *item.reel;
     if (item.failure) {
@@ -271,10 +272,12 @@ void Volume::acknowledge(Items& items, std::vector<Event>& events) {
     reel.newOnDisk = false;
     if (item.segments == 0) continue;
     reel.durableEnd = reel.pending[item.segments - 1].segment.end;
+    std::vector<int64_t> lags;
+    for (size_t i = 0; i < item.segments; i++) lags.push_back(std::max<int64_t>(0, now - reel.pending[i].arrivedMs));
     reel.pending.erase(reel.pending.begin(), reel.pending.begin() + static_cast<ptrdiff_t>(item.segments));
     reel.file.nextSequence += static_cast<uint32_t>(item.segments);
     events.push_back(
-        {.kind = EventKind::durable, .stream = item.stream->id, .reel = reel.path, .records = std::move(item.acknowledged)});
+        {.kind = EventKind::durable, .stream = item.stream->id, .reel = reel.path, .records = std::move(item.acknowledged), .lagsMs = std::move(lags)});
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "writer/write_plan.h"
 
@@ -85,6 +86,8 @@ int64_t Writer::append(int id, const uint8_t* data, size_t length, int64_t nowUs
     return kNotTaken;
   }
   stream->firstBytes.keep(stream->received, data, length);
+  stream->chunkBegin = stream->received;
+  stream->formerChunkMs = std::exchange(stream->chunkMs, monotonicMs());
   copyIn(*stream, data, length);
   const bool good = stream->segmenter.feed(data, length, nowUs);
   const int64_t queued = publish(stream, length);
@@ -173,6 +176,8 @@ void Writer::placeSegments(Stream& stream) {
     Reel& reel = stream.reels.back();
     PendingSegment pending;
     pending.segment = segment;
+    // A segment's end is known only when the next one begins, often a chunk later than its last byte came.
+    pending.arrivedMs = segment.end <= stream.chunkBegin ? stream.formerChunkMs : stream.chunkMs;
     reel.pending.push_back(pending);
     Event event{.kind = EventKind::segment, .stream = stream.id, .reel = reel.path};
     event.records.push_back({.length = static_cast<uint32_t>(segment.end - segment.begin),

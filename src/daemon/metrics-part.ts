@@ -4,6 +4,7 @@ import type { Retention } from '../archive/retention/retention.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import type { EventBus } from '../events/bus.ts';
 import type { Webhook } from '../events/webhook/webhook.ts';
+import { durableLagHistogram } from '../http/durable-lag.ts';
 import type { MetricsFacts, MetricsPart } from '../http/metrics.ts';
 import type { Recorder } from '../recorder/recorder.ts';
 import type { VolumeManager } from '../volume/manager/manager.ts';
@@ -23,7 +24,9 @@ export interface MetricsParams {
 export const metricsPart = (params: MetricsParams): MetricsPart => {
   const { volumes, recorder, audit, events, webhook, retention, unsigned, clock } = params;
   const durable = new Map<string, { segments: number; bytes: number }>();
-  recorder.on('durable', (stream, segments) => {
+  const durableLag = durableLagHistogram();
+  recorder.on('durable', (stream, segments, _volume, lagsMs) => {
+    for (const lagMs of lagsMs) durableLag.observe(lagMs / 1000);
     const sum = durable.get(stream) ?? { segments: 0, bytes: 0 };
     sum.segments += segments.length;
     for (const { length } of segments) sum.bytes += length;
@@ -57,6 +60,7 @@ export const metricsPart = (params: MetricsParams): MetricsPart => {
         lag: lags.get(stream),
         dropped: recorder.droppedBytes.get(stream) ?? 0,
       })),
+      durableLag,
       retention: retention.states,
       unsigned: unsigned.list,
       clock: clock.counts,

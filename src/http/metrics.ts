@@ -1,6 +1,6 @@
 /** GET /metrics: numbers for Prometheus and what reads its text format. docs/metrics.md lists them. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, type Histogram, Registry } from 'prom-client';
 import Type from 'typebox';
 import { errorAnswers } from './error-handler.ts';
 
@@ -38,6 +38,8 @@ export interface MetricsFacts {
   readonly preRecordBytes: number;
   /** Those that are not to be recorded, and what says so. */
   readonly streamsOff: readonly { readonly stream: string; readonly by: string }[];
+  /** Of all segments since the start of the service. */
+  readonly durableLag: Histogram;
   /** One an open volume. */
   readonly retention: readonly RetentionMetrics[];
   readonly unsigned: readonly UnsignedMetrics[];
@@ -100,6 +102,7 @@ const registryOf = ({
   streams,
   streamsOff,
   preRecordBytes,
+  durableLag,
   retention,
   unsigned,
   clock,
@@ -163,6 +166,8 @@ const registryOf = ({
     segments.inc({ stream: each.stream }, each.segments);
     bytes.inc({ stream: each.stream }, each.bytes);
   }
+
+  registers[0]?.registerMetric(durableLag);
 
   const purgedReels = counter('archive_purged_reels_total', 'reels that were deleted', 'volume', 'rule');
   const purgedBytes = counter('archive_purged_bytes_total', 'their bytes', 'volume', 'rule');

@@ -9,6 +9,7 @@ import { TicketOffice } from '../auth/tickets.ts';
 import { ReelError } from '../errors.ts';
 import { EventBus } from '../events/bus.ts';
 import { buildApp } from './app.ts';
+import { durableLagHistogram } from './durable-lag.ts';
 
 export const openapiFile = path.resolve(import.meta.dirname, '../../docs/openapi.json');
 
@@ -48,6 +49,7 @@ export const describeApi = async (): Promise<string> => {
     metrics: () => ({
       volumes: [],
       streams: [],
+      durableLag: durableLagHistogram(),
       streamsOff: [],
       preRecordBytes: 0,
       retention: [],

@@ -50,6 +50,8 @@ export interface DurableEvent {
   /** Path in the volume. */
   readonly reel: string;
   readonly records: readonly SegmentRecord[];
+  /** Of each record: milliseconds from when its last byte was given to `append` until it was durable. */
+  readonly lagsMs: readonly number[];
 }
 /** A stream for which `append` answered more than `highMark`, or -1, may go on. */
 export interface DrainEvent {
@@ -110,6 +112,7 @@ interface RawEvent {
   readonly stream: number;
   readonly reel: string;
   readonly records: readonly SegmentRecord[];
+  readonly lagsMs: readonly number[];
   readonly errno: number;
   readonly notTransportStream: boolean;
   readonly expected: string;
@@ -312,7 +315,8 @@ export class NativeWriter {
     for (const event of events) {
       const { type, stream } = event;
       const session = this.#sessions.get(stream);
-      if (type === 'durable') told.push({ type, stream, reel: event.reel, records: event.records });
+      if (type === 'durable')
+        told.push({ type, stream, reel: event.reel, records: event.records, lagsMs: event.lagsMs });
       else if (type === 'drain') told.push({ type, stream });
       else if (type === 'segment')
         for (const segment of event.records) told.push({ type, stream, reel: event.reel, segment });

@@ -541,13 +541,14 @@ export class Recorder extends EventEmitter<RecorderEvents> {
         this.#durable(
           session,
           event.records.map((record) => segmentOf(record, hourOf(record.startUs))),
+          event.lagsMs,
         );
       else if (event.type === 'drain') session.drained();
       else if (event.type === 'error') session.failed(event.error);
     }
   }
 
-  #durable(session: RecordingSession, segments: readonly Segment[]): void {
+  #durable(session: RecordingSession, segments: readonly Segment[], lagsMs: readonly number[]): void {
     const last = segments.at(-1);
     if (last === undefined) return;
     session.durable(segments);
@@ -555,6 +556,6 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     archive?.showUpTo(session.stream, last.startUs);
     for (const { hour } of segments) archive?.catalog?.durable(session.stream, hour);
     if (archive !== undefined) this.#params.signer?.durable(archive, session.stream, last.hour);
-    this.emit('durable', session.stream, segments, session.volume);
+    this.emit('durable', session.stream, segments, session.volume, lagsMs);
   }
 }

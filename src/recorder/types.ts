@@ -42,7 +42,8 @@ export interface RecorderEvents {
   shedding: [publication: Publication, dropping: boolean, bytes: number];
   ordered: [stream: string, order: RecordingOrder | null];
   scheduled: [stream: string, schedule: Schedule | null];
-  durable: [stream: string, segments: readonly Segment[], volume: string];
+  /** `lagsMs`: of each segment, from when its last byte was taken until it was durable. */
+  durable: [stream: string, segments: readonly Segment[], volume: string, lagsMs: readonly number[]];
   end: [stream: string, failure: ReelError | undefined, publication: Publication];
 }
 

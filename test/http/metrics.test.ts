@@ -1,6 +1,7 @@
 /** GET /metrics, read back by the rules of the text format. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { durableLagHistogram } from '../../src/http/durable-lag.ts';
 import { signedIn, standIn } from './support.ts';
 
 const plane = {
@@ -9,6 +10,8 @@ const plane = {
   refused: { ioFlusher: 'EPERM' },
 };
 const unknown = { conditions: [], capacity: null, allocated: null, hostFree: null, plane: null };
+const durableLag = durableLagHistogram();
+for (const seconds of [0.3, 0.3, 1.6]) durableLag.observe(seconds);
 const { app } = await standIn({
   metrics: () => ({
     volumes: [
@@ -40,6 +43,7 @@ const { app } = await standIn({
     ],
     preRecordBytes: 65_536,
     streamsOff: [{ stream: 'cam2', by: 'order' }],
+    durableLag,
     retention: [
       {
         volume: 'main',
@@ -77,7 +81,7 @@ const parse = (text: string) => {
   const samples = new Map<string, number>();
   const types = new Map<string, string>();
   for (const line of text.trimEnd().split('\n').filter(Boolean)) {
-    const type = /^# TYPE ([a-z_]+) (counter|gauge)$/.exec(line);
+    const type = /^# TYPE ([a-z_]+) (counter|gauge|histogram)$/.exec(line);
     if (type !== null) {
       assert.ok(!types.has(String(type[1])), `a second TYPE of ${type[1]}`);
       types.set(String(type[1]), String(type[2]));
@@ -86,7 +90,9 @@ const parse = (text: string) => {
     if (/^# HELP [a-z_]+ \S/.test(line)) continue;
     const sample = /^([a-z_]+)((?:\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+\})?) (-?[0-9.e+]+)$/.exec(line);
     assert.ok(sample !== null, `not a sample: ${line}`);
-    assert.ok(types.has(String(sample[1])), `no TYPE before ${line}`);
+    const name = String(sample[1]);
+    const ofHistogram = types.get(name.replace(/_(bucket|sum|count)$/, '')) === 'histogram';
+    assert.ok(types.has(name) || ofHistogram, `no TYPE before ${line}`);
     samples.set(`${sample[1]}${sample[2]}`, Number(sample[3]));
   }
   return { samples, types };
@@ -114,6 +120,12 @@ test('the numbers are there in the text format, and what is not known has no ser
     'stream_recording_off{stream="cam2",by="order"}': 1,
     'segments_durable_total{stream="cam\\"1"}': 7,
     'durable_bytes_total{stream="cam2"}': 10,
+    'durable_lag_seconds_bucket{le="0.25"}': 0,
+    'durable_lag_seconds_bucket{le="0.5"}': 2,
+    'durable_lag_seconds_bucket{le="1.5"}': 2,
+    'durable_lag_seconds_bucket{le="1.75"}': 3,
+    'durable_lag_seconds_bucket{le="+Inf"}': 3,
+    durable_lag_seconds_count: 3,
     'archive_purged_reels_total{volume="main",rule="age"}': 3,
     'archive_purged_bytes_total{volume="main",rule="age"}': 300,
     'archive_bytes{volume="main",stream="cam2"}': 4000,

@@ -14,6 +14,7 @@ import type { ArchiveCheckPart, ArchiveCheckView } from '../../src/http/archive-
 import type { EpisodesPart } from '../../src/http/archive-episodes.ts';
 import type { RetentionPart } from '../../src/http/archive-retention.ts';
 import type { AuditPart } from '../../src/http/audit.ts';
+import { durableLagHistogram } from '../../src/http/durable-lag.ts';
 import type { EvidenceKeysPart } from '../../src/http/evidence-keys.ts';
 import type { MetricsPart } from '../../src/http/metrics.ts';
 import type { DeletedStream, StreamView } from '../../src/http/streams.ts';
@@ -389,6 +390,7 @@ export const standIn = async (
       (() => ({
         volumes: [],
         streams: [],
+        durableLag: durableLagHistogram(),
         streamsOff: [],
         preRecordBytes: 0,
         retention: [],

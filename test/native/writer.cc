@@ -113,6 +113,23 @@ TEST_CASE("a segment is acknowledged while the session goes on") {
   CHECK(ground.finish(stream).error == 0);
 }
 
+TEST_CASE("how late a segment becomes durable counts from its own last byte, not from the one that showed its end") {
+  Ground ground(BackendKind::automatic, nullptr, systemFileOps(), 16 << 20, 1);
+  const int stream = ground.open();
+  const auto bytes = streamOf(2);
+  const size_t half = bytes.size() / 2;
+  CHECK(ground.feed(stream, {bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(half)}, half));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  CHECK(ground.feed(stream, {bytes.begin() + static_cast<ptrdiff_t>(half), bytes.end()}, half));
+  CHECK(ground.finish(stream).error == 0);
+  std::vector<int64_t> lags;
+  for (const Event& event : ground.sink.all(EventKind::durable)) lags.insert(lags.end(), event.lagsMs.begin(), event.lagsMs.end());
+  REQUIRE(lags.size() == 2);
+  CHECK(lags[0] >= 290);
+  CHECK(lags[1] >= 0);
+  CHECK(lags[1] < lags[0]);
+}
+
 TEST_CASE("many streams share the staging memory, and each gets its bytes") {
   Ground ground(BackendKind::automatic, nullptr, systemFileOps(), 16 << 20);
   const auto bytes = streamOf(4, 0, 40);
