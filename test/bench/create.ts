@@ -9,7 +9,7 @@ import pino from 'pino';
 import { run } from '../../src/exec/run.ts';
 import { HelperClient } from '../../src/helper/client.ts';
 import { helperSocket, startHelper } from '../../src/helper/start.ts';
-import { median } from './engine.ts';
+import { median } from './bench-figures.ts';
 import type { Bench } from './main.ts';
 
 const rounds = 5;

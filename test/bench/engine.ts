@@ -5,6 +5,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { keep, must, temporary } from '../luksblock/support.ts';
+import { ratio } from './bench-figures.ts';
 import { described, type LoadName, loads, measure, prepare } from './engine-loads.ts';
 import { bareLoop, ours, type Peer, qemu, qemuAio, sectorSize } from './engine-peers.ts';
 import type { Bench } from './main.ts';
@@ -16,14 +17,6 @@ const names = Object.keys(loads) as LoadName[];
 type Raw = Record<Peer['name'], Record<LoadName, number[]>>;
 const none = (): Record<LoadName, number[]> =>
   Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<LoadName, number[]>;
-
-export const median = (figures: readonly number[]): number => {
-  const sorted = figures.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
-};
-
-const ratio = (a: readonly number[], b: readonly number[]): number => Number((median(a) / median(b)).toFixed(2));
 
 /** luksblock's medians over those of `peer`. */
 const ratios = (raw: Raw, peer: 'qemu' | 'loop'): Record<string, number> =>

@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import { median } from './engine.ts';
+import { median, percentile, rounded } from './bench-figures.ts';
 import {
   addHours,
   catalogBytes,
@@ -44,13 +44,6 @@ const randomFrom = (seed: number): (() => number) => {
     return state / 2_147_483_647;
   };
 };
-
-const percentile = (figures: readonly number[], share: number): number => {
-  const sorted = figures.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
-};
-
-const rounded = (figure: number): number => Number(figure.toFixed(2));
 
 /** Spans of `hours` that begin and end in the middle of a segment, of random streams, within the `held` newest hours. */
 const queriesOf = (random: () => number, count: number, hours: number, held: number): Query[] =>
@@ -181,7 +174,7 @@ const measure = async (root: string, held: number, random: () => number) => {
     index_bytes_a_segment: rounded((96 * (segmentsAnHour + 1) + catalogBytes(root) / reels) / segmentsAnHour),
     rss_mib: rss,
     rounds: {
-      startup: raw.startup.map(rounded),
+      startup: raw.startup.map((figure) => rounded(figure)),
       ranges_p99: asked.ranges.map(({ p99 }) => rounded(p99)),
       playlist24h_p99: asked.playlist.map(({ p99 }) => rounded(p99)),
     },
@@ -209,7 +202,7 @@ export const bench: Bench = async (say) => {
     return {
       cpu: os.cpus()[0]?.model ?? '',
       cpus: os.cpus().length,
-      loadAverage: os.loadavg().map(rounded),
+      loadAverage: os.loadavg().map((figure) => rounded(figure)),
       startup_ms,
       ranges_p99_ms,
       playlist24h_p99_ms,
