@@ -55,6 +55,14 @@
       "cflags_cc": ["-fexceptions"],
       "cflags_cc!": ["-fno-exceptions"],
       "libraries": ["-luring", "-lpthread"]
+    },
+    {
+      "target_name": "publish-load",
+      "type": "executable",
+      "sources": ["<!@(ls test/bench/load/*.cc)"],
+      "cflags_cc": ["-fexceptions"],
+      "cflags_cc!": ["-fno-exceptions"],
+      "libraries": ["-lssl", "-lcrypto"]
     }
   ]
 }

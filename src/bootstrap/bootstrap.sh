@@ -55,7 +55,7 @@ PATH="$root/node_modules/.bin:$PATH"
 export PATH
 
 node_home=$(dirname -- "$(dirname -- "$(readlink -f -- "$(command -v node)")")")
-sources=$(cksum binding.gyp; find native test/native -name '*.cc' | sort)
+sources=$(cksum binding.gyp; find native test/native test/bench -name '*.cc' | sort)
 if [ ! -f build/Makefile ] || [ "$(cat build/.sources 2>/dev/null)" != "$sources" ]; then
   echo "bootstrap: configuring native code" >&2
   node-gyp configure --nodedir="$node_home" --loglevel=error >&2
