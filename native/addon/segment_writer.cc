@@ -52,7 +52,7 @@ class SegmentWriter final : public Napi::ObjectWrap<SegmentWriter>, private Even
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "SegmentWriter",
                        {InstanceMethod<&SegmentWriter::AddVolume>("addVolume"), InstanceMethod<&SegmentWriter::RemoveVolume>("removeVolume"),
-                        InstanceMethod<&SegmentWriter::OpenStream>("openStream"), InstanceMethod<&SegmentWriter::Append>("append"),
+                        InstanceMethod<&SegmentWriter::OpenStream>("openStream"),
                         InstanceMethod<&SegmentWriter::Finish>("finish"), InstanceMethod<&SegmentWriter::Counters>("counters"),
                         InstanceMethod<&SegmentWriter::NoteGap>("noteGap"),
                         InstanceMethod<&SegmentWriter::Stop>("stop"), InstanceAccessor<&SegmentWriter::Backend>("ioUring"),
@@ -75,6 +75,7 @@ class SegmentWriter final : public Napi::ObjectWrap<SegmentWriter>, private Even
     // An idle writer does not keep the process alive; open sessions do (hold()).
     events_.Unref(env_);
     writer_ = std::move(writer.value);
+    addAppend(info.This().As<Napi::Object>());
     napi_add_env_cleanup_hook(env_, onExit, this);
   }
   ~SegmentWriter() override {
@@ -151,11 +152,31 @@ class SegmentWriter final : public Napi::ObjectWrap<SegmentWriter>, private Even
     hold();
     return Napi::Number::New(info.Env(), stream.value);
   }
-  // append(stream, bytes, nowUs)
-  Napi::Value Append(const Napi::CallbackInfo& info) {
-    const auto bytes = info[1].As<Napi::Uint8Array>();
-    const int64_t queued = writer_->append(info[0].As<Napi::Number>().Int32Value(), bytes.Data(), bytes.ByteLength(), info[2].As<Napi::Number>().Int64Value());
-    return Napi::Number::New(info.Env(), static_cast<double>(queued));
+  // append(stream, bytes, nowUs): called for each chunk of each stream. A function that carries this object spares the look-up that a method needs
+  // for it, and bare N-API the wrappers of each argument.
+  static napi_value append(napi_env env, napi_callback_info info) {
+    size_t count = 3;
+    napi_value arguments[3];
+    void* self = nullptr;
+    (void)napi_get_cb_info(env, info, &count, arguments, nullptr, &self);
+    int32_t stream = 0;
+    void* bytes = nullptr;
+    size_t length = 0;
+    int64_t nowUs = 0;
+    (void)napi_get_value_int32(env, arguments[0], &stream);
+    (void)napi_get_buffer_info(env, arguments[1], &bytes, &length);
+    (void)napi_get_value_int64(env, arguments[2], &nowUs);
+    const int64_t queued = static_cast<SegmentWriter*>(self)->writer_->append(stream, static_cast<const uint8_t*>(bytes), length, nowUs);
+    napi_value answer = nullptr;
+    (void)napi_create_int64(env, queued, &answer);
+    return answer;
+  }
+  // The function holds its object, so that nobody can call it when that is gone.
+  void addAppend(Napi::Object object) {
+    napi_value function = nullptr;
+    if (napi_create_function(env_, "append", NAPI_AUTO_LENGTH, append, this, &function) != napi_ok) return;
+    Napi::Function(env_, function).Set("writer", object);
+    object.Set("append", Napi::Value(env_, function));
   }
   void NoteGap(const Napi::CallbackInfo& info) { writer_->noteGap(info[0].As<Napi::Number>().Int32Value(), info[1].As<Napi::Number>().Uint32Value()); }
   void Finish(const Napi::CallbackInfo& info) { writer_->finish(info[0].As<Napi::Number>().Int32Value()); }
