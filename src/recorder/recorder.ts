@@ -1,54 +1,43 @@
 /**
- * The recorder: which streams there are, which volumes are attached, and who is publishing. It owns the native writer and the archives
+ * The recorder: which streams there are, which volumes are attached, and who is publishing. It owns the recordings and the archives
  * of the attached volumes; the descriptors of the volumes stay with whoever attaches them.
  */
 import { EventEmitter } from 'node:events';
 import type { VolumeArchive } from '../archive/archive.ts';
 import { gapFlags } from '../archive/gap-reasons.ts';
-import { type Gap, gapsIn } from '../archive/gaps.ts';
-import { segmentOf } from '../archive/index-file.ts';
+import type { Gap } from '../archive/gaps.ts';
 import type { RecoveredReel } from '../archive/recovery.ts';
-import { hourOf, reelPath } from '../archive/reel.ts';
-import { endUs, type Segment } from '../archive/segment.ts';
+import { reelPath } from '../archive/reel.ts';
 import { ReelError } from '../errors.ts';
-import {
-  NativeWriter,
-  type RecoveryReport,
-  recoverReel,
-  StandbyMemory,
-  type StreamCounters,
-  type StreamOptions,
-  type WriterEvent,
-} from '../native.ts';
-import { type AttachedVolume, AttachedVolumes, type Recordable } from './attached-volumes.ts';
+import { type RecoveryReport, recoverReel, StandbyMemory, type StreamCounters } from '../native.ts';
+import { type AttachedVolume, AttachedVolumes } from './attached-volumes.ts';
 import { DeclaredStreams, unknownStream } from './declared-streams.ts';
-import { type Cause, explainGap } from './explain-gap.ts';
+import { GapCauses } from './gap-causes.ts';
 import { Publication } from './publication.ts';
 import { type OrderRequest, RecordingControl } from './recording-control.ts';
 import type { Wanted } from './recording-rules.ts';
+import { Recordings } from './recordings.ts';
 import { recordingStopped, streamBusy } from './refusals.ts';
 import type { Schedule } from './schedule.ts';
-import { RecordingSession } from './session.ts';
+import type { RecordingSession } from './session.ts';
 import { SlowStorage } from './slow-storage.ts';
 import { StreamHistory } from './stream-history.ts';
 import type { NumberAnchor, StreamSettings } from './stream-registry.ts';
-import { takeUp } from './take-up.ts';
 import { storageReason, TroubleLog } from './trouble-log.ts';
 import type { RecorderEvents, RecorderParams, RecordingLag, StreamStatus, StreamView } from './types.ts';
 
 export class Recorder extends EventEmitter<RecorderEvents> {
   readonly #params: RecorderParams;
   readonly #streams: DeclaredStreams;
-  readonly #writer: NativeWriter;
+  readonly #recordings: Recordings;
   readonly #volumes: AttachedVolumes;
   /** A stream's place is taken from the moment its publisher is accepted, before the writer has it. */
   readonly #places = new Map<string, Publication>();
-  readonly #sessions = new Map<number, RecordingSession>();
   readonly #history: StreamHistory;
   readonly #control: RecordingControl;
   readonly #standby: StandbyMemory;
-  readonly #elapsed: () => number;
   readonly #troubles: TroubleLog;
+  readonly #gaps: GapCauses;
   readonly #slow: SlowStorage;
   /** Volumes that take no recordings now, and why. */
   readonly #held = new Map<string, ReelError>();
@@ -58,21 +47,28 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   constructor(params: RecorderParams) {
     super();
     this.#params = params;
-    this.#elapsed = params.elapsed ?? (() => performance.now());
-    this.#history = new StreamHistory(this.#elapsed);
-    this.#writer = new NativeWriter(params.writer, (events) => this.#onEvents(events));
-    this.#volumes = new AttachedVolumes({ writer: this.#writer, log: params.log });
+    const { log, now, signer, elapsed = () => performance.now() } = params;
+    this.#history = new StreamHistory(elapsed);
+    this.#recordings = new Recordings({
+      ...{ writer: params.writer, signer, log, now, elapsed },
+      archive: (volume) => this.#volumes.archive(volume),
+      onDurable: ({ stream, volume }, segments, lagsMs) => this.emit('durable', stream, segments, volume, lagsMs),
+      onEnd: ({ stream, volume }) => {
+        this.#history.left(stream);
+        if (this.#places.get(stream)?.wanted === false) this.emit('turned', stream, false, volume);
+      },
+    });
+    this.#volumes = new AttachedVolumes({ writer: this.#recordings.writer, log });
     const { registry, defaults } = params;
     this.#streams = new DeclaredStreams({ path: registry, defaults, volumesInUse: () => this.#volumes.writable });
     this.#standby = new StandbyMemory(params.standbyBytes ?? 0);
-    const { now } = params;
     this.#troubles = new TroubleLog(now);
     this.#slow = new SlowStorage({
-      ...{ elapsed: this.#elapsed, mostMs: params.holdBackMs ?? 10_000 },
-      ...{ troubles: this.#troubles, log: params.log },
+      ...{ elapsed, mostMs: params.holdBackMs ?? 10_000, troubles: this.#troubles, log },
       onShedding: (publication, dropping, bytes) => this.emit('shedding', publication, dropping, bytes),
     });
     this.#control = new RecordingControl({ streams: this.#streams, now, follow: (stream) => this.#follow(stream) });
+    this.#gaps = new GapCauses({ control: this.#control, troubles: this.#troubles, now });
   }
 
   async start(): Promise<void> {
@@ -94,7 +90,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       clearInterval(this.#clock);
       await Promise.all(this.#volumes.names.map((name) => this.#letGo(name, (stream) => recordingStopped(stream))));
       await Promise.all([...this.#places.values()].map((each) => each.stop(recordingStopped(each.stream))));
-      await this.#writer.close();
+      await this.#recordings.close();
     })();
     return this.#closed;
   }
@@ -111,7 +107,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
 
   /** How the native writer writes on this machine. */
   get backend(): string {
-    return this.#writer.backend;
+    return this.#recordings.writer.backend;
   }
 
   /**
@@ -247,17 +243,12 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   /** What kept, or keeps, all streams from being recorded. Unix milliseconds. */
   noteTrouble(reason: 'clock' | 'stopped', from: number, to: number): void {
     this.#troubles.was('service', reason, from, to);
-    for (const id of this.#sessions.keys()) this.#writer.noteGap(id, gapFlags([reason]));
+    this.#recordings.noteGap(gapFlags([reason]));
   }
 
   /** How far each recording that runs is behind what came in, by stream. */
   lags(): ReadonlyMap<string, RecordingLag> {
-    return new Map(
-      [...this.#sessions.values()].map((session) => {
-        const { durableLagMs, heldBack, queued } = session.status();
-        return [session.stream, { durableLagMs, heldBack, queued }];
-      }),
-    );
+    return this.#recordings.lags();
   }
 
   /** Declares or changes a stream; a change holds from the next recording on, what is kept in memory from now on. */
@@ -279,16 +270,9 @@ export class Recorder extends EventEmitter<RecorderEvents> {
 
   /** Where nothing was recorded within `[fromUs, toUs)`, and why; the last one may not have ended. As `archive`. */
   async gaps(name: string, fromUs: number, toUs: number): Promise<Gap[]> {
-    const archive = this.archive(name);
-    const gaps = await gapsIn(archive, name, fromUs, toUs);
-    const newest = await archive.newest(name);
-    const nowUs = this.#params.now() * 1000;
-    if (newest === undefined || this.isRecording(name)) return gaps;
-    const startUs = endUs(newest);
-    if (startUs >= Math.min(nowUs, toUs) || nowUs <= fromUs) return gaps;
-    const causes = this.#causes(name, this.#streams.settingsFor(name).volume, startUs);
-    const reasons = explainGap(startUs / 1000, nowUs / 1000, causes);
-    return [...gaps, { startUs, endUs: nowUs, reasons }];
+    const { volume } = this.#streams.settingsFor(name);
+    const place = { stream: name, volume, isRecording: this.isRecording(name) };
+    return this.#gaps.list(this.archive(name), place, fromUs, toUs);
   }
 
   /** Whether the stream is to be recorded now, and what says so. */
@@ -406,81 +390,22 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   }
 
   async #open(publication: Publication): Promise<RecordingSession> {
-    const { stream: name, publisher } = publication;
-    const settings = this.#streams.settingsFor(name);
-    const { volume, segmentMs, evidence } = settings;
+    const { stream, publisher } = publication;
+    const settings = this.#streams.settingsFor(stream);
+    const { volume } = settings;
     const held = this.#held.get(volume);
     if (held !== undefined) throw held;
     const attached = this.#volumes.getWritable(volume);
-    if (attached.drained !== undefined) throw recordingStopped(name);
+    if (attached.drained !== undefined) throw recordingStopped(stream);
     publication.volume = volume;
-    const { archive, writerId } = attached;
     await this.#streams.try(settings);
-    const { now } = this.#params;
-    const log = this.#params.log.child({ volume });
-    const notBeforeUs = await takeUp(archive, name, { log, hour: hourOf(now() * 1000) });
-    await archive.catalog?.began(name);
-    await this.#params.signer?.begin(archive, name, evidence);
-    const newest = await archive.newest(name);
-    archive.showUpTo(name, newest?.startUs ?? -1);
-    const lastEndUs = Math.max(notBeforeUs, newest === undefined ? 0 : endUs(newest));
-    const id = this.#openStream(attached, {
-      volume: writerId,
-      name,
-      segmentMs,
-      evidence,
-      lastEndUs: lastEndUs === 0 ? null : lastEndUs,
-      gapReasons: lastEndUs === 0 ? 0 : this.#gapReasons(publication, lastEndUs),
-    });
-    const session: RecordingSession = new RecordingSession({
-      writer: this.#writer,
-      id,
-      stream: name,
-      volume,
-      publisher,
-      now,
-      elapsed: this.#elapsed,
-      onEnd: (_failure, clean) => this.#recorded(session, clean),
-    });
-    this.#sessions.set(id, session);
-    this.#troubles.ended(`stream:${name}`);
-    if (publication.letIn) this.emit('turned', name, true, volume);
+    // It begins with what is kept of the publication, where anything is.
+    const gapReasons = (fromUs: number): number =>
+      this.#gaps.flags(publication, fromUs, publication.kept().sinceUs ?? undefined);
+    const session = await this.#recordings.open({ volume: attached, settings, publisher, gapReasons });
+    this.#troubles.ended(`stream:${stream}`);
+    if (publication.letIn) this.emit('turned', stream, true, volume);
     return session;
-  }
-
-  /** Why nothing is recorded from `fromUs` to what the next recording begins with. */
-  #gapReasons(publication: Publication, fromUs: number): number {
-    const toUs = publication.kept().sinceUs ?? this.#params.now() * 1000;
-    const causes = this.#causes(publication.stream, publication.volume, fromUs);
-    return gapFlags(explainGap(fromUs / 1000, toUs / 1000, causes));
-  }
-
-  #causes(stream: string, volume: string, fromUs: number): Cause[] {
-    const troubles = this.#troubles.causes('service', `volume:${volume}`, `stream:${stream}`);
-    return [...this.#control.causes(stream, fromUs / 1000), ...troubles];
-  }
-
-  #openStream({ archive }: Recordable, options: StreamOptions): number {
-    try {
-      return this.#writer.openStream(options);
-    } catch (error) {
-      void archive.catalog?.ended(options.name, true); // nothing was written
-      throw error;
-    }
-  }
-
-  /** Nothing of a recording is left in the writer. */
-  async #recorded(session: RecordingSession, clean: boolean): Promise<void> {
-    const { stream, volume, id } = session;
-    const archive = this.#volumes.archive(volume);
-    // The next session may append to the same reel: it comes after the signature.
-    if (archive !== undefined) await this.#params.signer?.ended(archive, stream, clean);
-    this.#sessions.delete(id);
-    // After a failure of the storage the index may end with records that are not durable: they stay hidden until the next recovery.
-    if (clean) archive?.showAll(stream);
-    void archive?.catalog?.ended(stream, clean);
-    this.#history.left(stream);
-    if (this.#places.get(stream)?.wanted === false) this.emit('turned', stream, false, volume);
   }
 
   /** A publisher has gone, or was not let in. */
@@ -531,31 +456,5 @@ export class Recorder extends EventEmitter<RecorderEvents> {
 
   async #endRecordings(volume: string, reason: (stream: string) => ReelError): Promise<void> {
     await Promise.all(this.#recordedInto(volume).map((each) => each.stop(reason(each.stream))));
-  }
-
-  #onEvents(events: readonly WriterEvent[]): void {
-    for (const event of events) {
-      const session = this.#sessions.get(event.stream);
-      if (session === undefined) continue;
-      if (event.type === 'durable')
-        this.#durable(
-          session,
-          event.records.map((record) => segmentOf(record, hourOf(record.startUs))),
-          event.lagsMs,
-        );
-      else if (event.type === 'drain') session.drained();
-      else if (event.type === 'error') session.failed(event.error);
-    }
-  }
-
-  #durable(session: RecordingSession, segments: readonly Segment[], lagsMs: readonly number[]): void {
-    const last = segments.at(-1);
-    if (last === undefined) return;
-    session.durable(segments);
-    const archive = this.#volumes.archive(session.volume);
-    archive?.showUpTo(session.stream, last.startUs);
-    for (const { hour } of segments) archive?.catalog?.durable(session.stream, hour);
-    if (archive !== undefined) this.#params.signer?.durable(archive, session.stream, last.hour);
-    this.emit('durable', session.stream, segments, session.volume, lagsMs);
   }
 }
