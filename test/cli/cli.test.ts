@@ -145,7 +145,7 @@ test('streams: list and show tell the last error, delete says what stays', async
   api('PUT', '/api/v1/streams/cam', '{"volume":"main"}');
   const refused = json(api('PUT', '/ingest/cam', Buffer.alloc(300_000)));
   assert.equal((refused.error as { code: string }).code, 'not-mpegts');
-  assert.match((await service.run(['stream', 'list'])).stdout, /^cam +idle +main +.* not-mpegts$/m);
+  assert.match((await service.run(['stream', 'list'])).stdout, /^cam +idle +- +main +.* not-mpegts$/m);
   const show = await service.run(['stream', 'show', 'cam']);
   assert.match(show.stdout, /^last error +not-mpegts: /m);
   assert.match(show.stdout, /^errors +0 continuity, 0 transport$/m);
