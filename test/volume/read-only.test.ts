@@ -82,9 +82,11 @@ await describeEngines('read-only', (engine) => {
     // As a power cut leaves it: what is on the disk while it is mounted.
     const image = await readFile(result.device ?? '');
     await lock();
-    closeSync((await helper.client.call(openRequest(engine))).fd);
-    await run('umount', [result.mountPoint], { timeoutMs: 30_000 });
-    await writeFile(result.device ?? '', image);
+    // Another device, maybe: somebody else may have taken the number meanwhile.
+    const again = await helper.client.call(openRequest(engine));
+    closeSync(again.fd);
+    await run('umount', [again.result.mountPoint], { timeoutMs: 30_000 });
+    await writeFile(again.result.device ?? '', image);
     await run('sync', [], { timeoutMs: 60_000 });
     await lock();
     const sum = await digest(place.container('v'));
