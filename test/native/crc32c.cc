@@ -22,3 +22,16 @@ TEST_CASE("crc32c may be taken in pieces of any length") {
   const uint32_t whole = crc32c(0, text, length);
   for (size_t cut = 0; cut <= length; cut++) CHECK(crc32c(crc32c(0, text, cut), text + cut, length - cut) == whole);
 }
+
+TEST_CASE("crc32c of much is that of its bytes one by one") {
+  std::vector<uint8_t> bytes(3 * 3072 + 77);
+  uint32_t state = 1;
+  for (auto& byte : bytes) byte = static_cast<uint8_t>((state = state * 1664525 + 1013904223) >> 24);
+  for (const size_t from : {0, 1, 7, 8}) {
+    for (const size_t length : {127, 128, 383, 384, 385, 768, 775, 1316, 9285}) {
+      uint32_t each = 0;
+      for (size_t i = 0; i < length; i++) each = crc32c(each, bytes.data() + from + i, 1);
+      CHECK(crc32c(0, bytes.data() + from, length) == each);
+    }
+  }
+}
