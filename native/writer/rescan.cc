@@ -29,11 +29,6 @@ Failure readAt(int fd, uint8_t* data, size_t length, uint64_t offset) {
   return Failure::none();
 }
 
-size_t zerosBefore(const uint8_t* begin, const uint8_t* end) {
-  const auto last = std::find_if(std::reverse_iterator(end), std::reverse_iterator(begin), [](uint8_t byte) { return byte != 0; });
-  return static_cast<size_t>(last - std::reverse_iterator(end));
-}
-
 /// Looks at the end of a sector for bytes of a torn tail that never reached the disk. They read as zeros, from the beginning of a sector on, or
 /// from where the padded block ended that was to be overwritten there: a block is padded behind a segment only, so they begin with a packet.
 /// `fed`: bytes of the tail up to there; `length`: how many of them lie in the sector. Answers where the zeros begin, if they are such a hole.
