@@ -5,13 +5,20 @@
 #include <algorithm>
 
 namespace reelvault {
+namespace {
+constexpr size_t kHugePage = 2 << 20;
+}
 
-SlabPool::SlabPool(size_t bytes) : slabs_(bytes / kSlabBytes) {
-  void* memory = ::mmap(nullptr, slabs_.size() * kSlabBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+SlabPool::SlabPool(size_t bytes) : slabs_(bytes / kSlabBytes), reserved_(slabs_.size() * kSlabBytes + kHugePage) {
+  void* memory = ::mmap(nullptr, reserved_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return;
   memory_ = static_cast<uint8_t*>(memory);
+  uint8_t* aligned = memory_ + (kHugePage - reinterpret_cast<uintptr_t>(memory_) % kHugePage) % kHugePage;
+  // Thousands of streams each fill a slab of their own: with small pages nearly every append would miss the TLB, and each write
+  // has more pages to pin. A kernel without huge pages refuses, and small ones do.
+  (void)::madvise(aligned, slabs_.size() * kSlabBytes, MADV_HUGEPAGE);
   for (size_t i = slabs_.size(); i-- > 0;) {
-    slabs_[i].data = memory_ + i * kSlabBytes;
+    slabs_[i].data = aligned + i * kSlabBytes;
     slabs_[i].next = free_;
     free_ = &slabs_[i];
     available_++;
@@ -19,7 +26,7 @@ SlabPool::SlabPool(size_t bytes) : slabs_(bytes / kSlabBytes) {
 }
 
 SlabPool::~SlabPool() {
-  if (memory_ != nullptr) ::munmap(memory_, slabs_.size() * kSlabBytes);
+  if (memory_ != nullptr) ::munmap(memory_, reserved_);
 }
 
 size_t SlabPool::limit(const PoolShare& share) const {

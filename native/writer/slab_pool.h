@@ -23,8 +23,8 @@ struct PoolShare {
   size_t held = 0;     ///< slabs
 };
 
-/// Staging memory with a ceiling, shared by all streams of a writer. Address space is reserved once; pages are used only when a slab is, and the
-/// slab given back last is taken first. Where several volumes share it, each may hold so much of it as it has of the streams, so that one whose disk
+/// Staging memory with a ceiling, shared by all streams of a writer. Address space is reserved once; pages (huge ones, where the kernel
+/// has them) are used only when a slab is, and the slab given back last is taken first. Where several volumes share it, each may hold so much of it as it has of the streams, so that one whose disk
 /// does nothing cannot take the memory of the others. Not locked: the writer's mutex guards it.
 class SlabPool {
  public:
@@ -48,8 +48,9 @@ class SlabPool {
   void give(Slab* slab, PoolShare& share);
 
  private:
-  uint8_t* memory_ = nullptr;
+  uint8_t* memory_ = nullptr;  // as mmap gave it
   std::vector<Slab> slabs_;
+  size_t reserved_;
   std::vector<const PoolShare*> shares_;
   Slab* free_ = nullptr;
   size_t available_ = 0;
