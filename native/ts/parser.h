@@ -52,6 +52,12 @@ class Parser {
   static constexpr uint64_t kUnsettledMax = 2 * kLookback + SyncFinder::kLimit + 3 * SyncFinder::kWanted * kLongestPacket;
 
   explicit Parser(AccessUnitSink& sink);
+  /// Bytes are about to come: has the cache fetch what they will need, while the caller still copies them.
+  void expect() const {
+    __builtin_prefetch(&counters_, 1);
+    __builtin_prefetch(&scanner_, 1);
+    __builtin_prefetch(&continuity_[main_.pid % continuity_.size()], 1);
+  }
   /// False when there is no packet grid in the bytes (at the start or after a loss): nothing more is taken.
   bool feed(const uint8_t* data, size_t length);
   /// The end of the stream. False when no packet was ever found. `wholePackets`: what is no whole packet at the end does not count as
@@ -82,29 +88,29 @@ class Parser {
   void scan(const uint8_t* data, size_t length);
   void decide(bool keyframe);
 
+  // What each packet needs stands together: a thousand parsers in turn find little of themselves in the cache.
   AccessUnitSink& sink_;
-  SyncFinder finder_;
   bool searching_ = true, everSynced_ = false, failed_ = false, ended_ = false, whole_ = false;
-  uint64_t position_ = 0, goodEnd_ = 0;
-  Grid grid_ = kGrids[0];
-  std::array<uint8_t, kLongestPacket> carry_{};  // the beginning of a packet whose rest is still to come
-  size_t carryLength_ = 0;
-
-  SectionAssembler pat_, pmt_;
-  Program program_;
   uint8_t programSection_ = 0xff;  // the section of the PAT that named it; 0xff: none did
-  MainStream main_;
   bool mainSeen_ = false;
   bool newStream_ = false, newTimeBase_ = false;  // to be told with the next access unit
-  int64_t clock_ = -1;                            // the last program clock reference
-  bool patNear_ = false, pmtNear_ = false;  // seen since the last packet of the main stream
+  bool patNear_ = false, pmtNear_ = false;        // seen since the last packet of the main stream
+  bool pending_ = false;                          // unit_ waits for the scanner's verdict
+  size_t carryLength_ = 0;
+  uint64_t position_ = 0, goodEnd_ = 0;
+  Grid grid_ = kGrids[0];
+  Program program_;
+  MainStream main_;
   uint64_t patOffset_ = 0;
-  bool pending_ = false;  // unit_ waits for the scanner's verdict
+  int64_t clock_ = -1;  // the last program clock reference
+  Counters counters_;
   AccessUnit unit_;
   PictureScanner scanner_;
+  std::array<uint8_t, kLongestPacket> carry_{};  // the beginning of a packet whose rest is still to come
   static constexpr uint8_t kNoCounter = 0xff;
   std::array<uint8_t, 8192> continuity_;  // low nibble: last counter; bit 4: it came twice
-  Counters counters_;
+  SectionAssembler pat_, pmt_;
+  SyncFinder finder_;
 };
 
 }  // namespace reelvault::ts

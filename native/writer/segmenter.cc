@@ -9,7 +9,7 @@ constexpr uint64_t kLongestBytes = uint64_t{1} << 30;  // an index record has 32
 }
 
 Segmenter::Segmenter(uint32_t segmentMs, int64_t lastEndUs, uint32_t gapReasons)
-    : parser_(*this), segmentTicks_(int64_t{segmentMs} * 90), formerEndUs_(lastEndUs), gapReasons_(gapReasons & kGapReasons) {}
+    : segmentTicks_(int64_t{segmentMs} * 90), formerEndUs_(lastEndUs), gapReasons_(gapReasons & kGapReasons), parser_(*this) {}
 
 bool Segmenter::feed(const uint8_t* data, size_t length, int64_t wallUs) {
   if (wallBegin_ == kUnknownTime) wallBegin_ = wallUs;

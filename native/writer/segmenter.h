@@ -30,6 +30,8 @@ class Segmenter final : private ts::AccessUnitSink {
 
   /// `wallUs` kUnknownTime: no wall clock, the media clock alone counts (recovery). False when the bytes are no transport stream.
   bool feed(const uint8_t* data, size_t length, int64_t wallUs);
+  /// Bytes are about to come: has the cache fetch what they will need.
+  void expect() const { parser_.expect(); }
   /// Why time may be missing before the next segment: flags of it, if time is.
   void noteGap(uint32_t reasons) { noted_ |= reasons & kGapReasons; }
   /// The rest becomes the last segment. False when the session never was a transport stream (it then has no segment).
@@ -50,7 +52,6 @@ class Segmenter final : private ts::AccessUnitSink {
   int64_t wallTicks() const;
   int64_t timeSoFar() const;
 
-  ts::Parser parser_;
   const int64_t segmentTicks_;
   int64_t formerEndUs_;
   const uint32_t gapReasons_;
@@ -66,6 +67,7 @@ class Segmenter final : private ts::AccessUnitSink {
   // Media time of current_: `spent_` of runs that ended in a jump, and the run since `runBegin_`.
   bool running_ = false, jumped_ = false;
   int64_t spent_ = 0, runBegin_ = 0, runEnd_ = 0;
+  ts::Parser parser_;
 };
 
 }  // namespace reelvault

@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -33,8 +34,8 @@ inline int64_t monotonicMs() {
 struct PendingSegment {
   Segment segment;
   int64_t arrivedMs = 0;  ///< when its last byte was taken, by monotonicMs()
-  bool hashed = false;
   uint32_t crc32c = 0;
+  bool hashed = false;  ///< `sha256` is there, or not wanted
   Sha256Digest sha256{};
 };
 
@@ -55,6 +56,14 @@ struct Reel {
   uint64_t fileOffset(uint64_t at) const { return file.base + (at - begin); }
 };
 
+/// Where in the staged bytes the next ones go, or come from.
+struct SlabPlace {
+  Slab* slab = nullptr;
+  size_t at = 0;  ///< in its memory
+  bool spent() const { return slab == nullptr || at == kSlabBytes; }
+  void goTo(Slab* next) { slab = next, at = next->skip; }
+};
+
 struct Stream;
 
 /// A write on its way, with the memory for blocks that cannot go out of the slabs directly.
@@ -65,7 +74,7 @@ struct WriteOperation : WriteRequest {
   bool done = false;
   bool direct = true;  ///< not yet refused as direct I/O
   std::vector<BlockBuffer> blocks;
-  std::array<iovec, 72> exact{};  ///< the session's bytes begin … end, for the sums
+  std::array<iovec, 72> exact{};  ///< the session's bytes begin … end, to be hashed; only with evidence
   size_t exactCount = 0;
 };
 
@@ -78,22 +87,30 @@ struct Stream {
   const int volume;
   const std::string name;
   const bool evidence;
-  Segmenter segmenter;
-  Slab* fill = nullptr;  ///< the newest slab
-  size_t fillAt = 0;     ///< where in it the next byte goes
+  SlabPlace fill;                ///< in the newest slab
+  SlabPlace unsummed;            ///< of the first byte that is not in `crc`
+  uint64_t summed = 0;           ///< the session's bytes before it
+  uint32_t crc = 0;              ///< of the segment that is not finished
+  std::vector<uint32_t> crcs;    ///< of those that are, and not yet in `reels`
   bool inputEnded = false;
+  bool placed = false;  ///< its first reel is known
   FirstBytes firstBytes;
   uint64_t chunkBegin = 0;                    ///< the session's bytes before the newest chunk
   int64_t chunkMs = 0, formerChunkMs = 0;     ///< when the newest chunk came, and the one before
 
+  // Told without the mutex, so that most appends need none: `received` and `settled` by the thread that appends, the others by those that write.
+  std::atomic<uint64_t> received = 0;   ///< bytes taken
+  std::atomic<uint64_t> settled = 0;    ///< no cut will come before this: up to here bytes may be written. Not before the segments that end there are in `reels`
+  std::atomic<uint64_t> submitted = 0;  ///< handed to the backend
+  std::atomic<uint64_t> written = 0;    ///< written without a gap
+  std::atomic<bool> failed = false;     ///< `failure` says why; nothing more is written
+
+  Segmenter segmenter;  ///< of the thread that appends
+
   // shared
   PoolShare& share;        ///< of its volume
-  uint64_t received = 0;   ///< bytes taken
-  uint64_t settled = 0;    ///< no cut will come before this: up to here bytes may be written
-  uint64_t submitted = 0;  ///< handed to the backend
-  uint64_t written = 0;    ///< written without a gap
   uint64_t flushTo = 0;    ///< to be written now, though it be little
-  uint64_t summed = 0;     ///< gone into the running sums
+  uint64_t hashed = 0;     ///< gone into `sha`, where there is evidence
   Slab* head = nullptr;
   Slab* tail = nullptr;
   std::list<Reel> reels;  ///< oldest first; only the first is ever open
@@ -103,11 +120,9 @@ struct Stream {
   bool blocked = false;          ///< the caller waits for `drain`
   bool finishing = false;        ///< finish() was called
   bool abandoned = false;        ///< a sync failed: nothing of the reel may be touched or acknowledged any more
-  Failure failure;               ///< of I/O; nothing more is written
-  uint32_t crc = 0;
+  Failure failure;               ///< of I/O
   Sha256 sha;
 
-  bool failed() const { return failure.error != 0; }
   uint64_t queuedBytes() const { return received - written; }
   Reel* openReel() { return !reels.empty() && reels.front().state == Reel::State::open ? &reels.front() : nullptr; }
 };

@@ -102,7 +102,7 @@ void Volume::openReels(std::vector<Event>& events) {
   std::vector<std::shared_ptr<Stream>> wanting;
   Lock lock(shared_.mutex);
   for (const auto& [key, stream] : streams_)
-    if (!stream->failed() && !stream->reels.empty() && stream->reels.front().state == Reel::State::wanted) wanting.push_back(stream);
+    if (!stream->failed && !stream->reels.empty() && stream->reels.front().state == Reel::State::wanted) wanting.push_back(stream);
   for (const auto& stream : wanting) {
     Reel& reel = stream->reels.front();
     const IndexHeader header{.flags = stream->evidence ? kEvidence : 0, .hourUs = reel.hourUs, .uuid = uuid_};
@@ -131,7 +131,7 @@ Volume::Items Volume::gather(Lock& lock) {
   for (const auto& [key, stream] : streams_) {
     Reel* reel = stream->openReel();
     if (reel == nullptr || stream->abandoned) continue;
-    const uint64_t limit = std::min(stream->settled, reel->end);
+    const uint64_t limit = std::min(stream->settled.load(std::memory_order_acquire), reel->end);
     uint64_t target = limit;
     if (limit != reel->end) {
       // A block that is not full is written only when a finished segment ends in it.
@@ -156,7 +156,7 @@ void Volume::awaitWritten(Lock& lock, const Items& items) {
   for (const Item& item : items) {
     const Stream& stream = *item.stream;
     shared_.progress.wait(lock, [&] {
-      if (stop_ || (stream.failed() && stream.underWay.empty())) return true;
+      if (stop_ || (stream.failed && stream.underWay.empty())) return true;
       if (stream.written < item.target) return false;
       return std::all_of(item.reel->pending.begin(), item.reel->pending.end(),
                          [&](const auto& pending) { return pending.hashed || pending.segment.end > item.target; });
@@ -168,7 +168,7 @@ void Volume::awaitWritten(Lock& lock, const Items& items) {
 void Volume::collect(Items& items) {
   for (Item& item : items) {
     Reel& reel = *item.reel;
-    item.target = std::min(item.target, item.stream->written);
+    item.target = std::min(item.target, item.stream->written.load());
     uint32_t sequence = reel.file.nextSequence;
     for (const PendingSegment& pending : reel.pending) {
       if (pending.segment.end > item.target || !pending.hashed) break;
@@ -313,7 +313,7 @@ bool Volume::closeReels(std::vector<Event>& events) {
     const auto& pending = reel->pending;
     const bool complete = pending.empty() && stream->written >= reel->end;
     // A stream that failed still gets what was written before acknowledged, by the next commit.
-    const bool spent = stream->failed() && (stream->abandoned || pending.empty() || !pending.front().hashed || pending.front().segment.end > stream->written);
+    const bool spent = stream->failed && (stream->abandoned || pending.empty() || !pending.front().hashed || pending.front().segment.end > stream->written);
     if (complete || spent) closing.push_back({stream, reel, Failure::none()});
   }
   lock.unlock();
@@ -357,7 +357,7 @@ bool Volume::closeReels(std::vector<Event>& events) {
   for (const Closing& entry : closing) closed.splice(closed.end(), entry.stream->reels, entry.stream->reels.begin());
   for (auto at = streams_.begin(); at != streams_.end();) {
     const std::shared_ptr<Stream> stream = at->second;
-    if (stream->failed() && stream->openReel() == nullptr) stream->reels.clear();
+    if (stream->failed && stream->openReel() == nullptr) stream->reels.clear();
     more = more || (!stream->reels.empty() && stream->reels.front().state == Reel::State::wanted);
     if (!stream->finishing || !stream->reels.empty() || !stream->underWay.empty()) {
       ++at;

@@ -15,7 +15,7 @@ void drainBlocked(Shared& shared, std::vector<Event>& events) {
   const uint64_t low = highMarkOf(shared.pool.total() * kSlabBytes) / 2;
   std::erase_if(shared.blocked, [&](const std::shared_ptr<Stream>& stream) {
     const PoolShare& share = stream->share;
-    if (!stream->failed() && (stream->queuedBytes() > low || shared.pool.room(share) < shared.pool.limit(share) / 4)) return false;
+    if (!stream->failed && (stream->queuedBytes() > low || shared.pool.room(share) < shared.pool.limit(share) / 4)) return false;
     stream->blocked = false;
     events.push_back({.kind = EventKind::drain, .stream = stream->id});
     return true;
@@ -23,8 +23,9 @@ void drainBlocked(Shared& shared, std::vector<Event>& events) {
 }
 
 void failStream(Shared& shared, Stream& stream, Failure failure, std::vector<Event>& events) {
-  if (stream.failed()) return;
+  if (stream.failed) return;
   stream.failure = failure;
+  stream.failed = true;
   events.push_back({.kind = EventKind::error,
                     .stream = stream.id,
                     .reel = stream.reels.empty() ? std::string() : stream.reels.front().path,
@@ -87,7 +88,7 @@ void WriteLoop::start() {
   std::unique_lock lock(shared_.mutex);
   while (!ready_.empty() && !idle_.empty()) {
     const std::shared_ptr<Stream> stream = ready_.front();
-    closeSums(*stream);
+    if (stream->evidence) closeHashes(*stream);
     WriteOperation& operation = *idle_.back();
     if (!planWrite(*stream, operation)) {
       ready_.pop_front();
@@ -97,7 +98,7 @@ void WriteLoop::start() {
     }
     idle_.pop_back();
     operation.stream = stream;
-    sum(operation);
+    if (stream->evidence) hash(operation);
     // Streams take turns, so that a fast one does not hold up the others.
     ready_.pop_front();
     ready_.push_back(stream);
@@ -107,36 +108,31 @@ void WriteLoop::start() {
   }
 }
 
-// Sums are taken where the bytes are still warm, and segment by segment. The mutex is let go meanwhile: the slabs stay until the write is done.
-void WriteLoop::sum(WriteOperation& operation) {
+// Segment by segment. The mutex is let go meanwhile: the slabs stay until the write is done.
+void WriteLoop::hash(WriteOperation& operation) {
   Stream& stream = *operation.stream;
-  const bool evidence = stream.evidence;
   size_t piece = 0;
   size_t inPiece = 0;
-  while (stream.summed < operation.end) {
-    closeSums(stream);
+  while (stream.hashed < operation.end) {
+    closeHashes(stream);
     uint64_t until = operation.end;
     for (const Reel& reel : stream.reels)
       for (const PendingSegment& pending : reel.pending)
         if (!pending.hashed) until = std::min(until, pending.segment.end);
-    uint32_t crc = stream.crc;
-    uint64_t left = until - stream.summed;
+    uint64_t left = until - stream.hashed;
     shared_.mutex.unlock();
     while (left > 0) {
       const iovec& part = operation.exact[piece];
       const size_t take = std::min<uint64_t>(left, part.iov_len - inPiece);
-      const auto* bytes = static_cast<const uint8_t*>(part.iov_base) + inPiece;
-      crc = crc32c(crc, bytes, take);
-      if (evidence) stream.sha.update(bytes, take);
+      stream.sha.update(static_cast<const uint8_t*>(part.iov_base) + inPiece, take);
       left -= take;
       inPiece += take;
       if (inPiece == part.iov_len) piece++, inPiece = 0;
     }
     shared_.mutex.lock();
-    stream.crc = crc;
-    stream.summed = until;
+    stream.hashed = until;
   }
-  closeSums(stream);
+  closeHashes(stream);
 }
 
 bool WriteLoop::resume(WriteOperation& operation) {

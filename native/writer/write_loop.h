@@ -9,7 +9,7 @@
 
 namespace reelvault {
 
-/// The thread that writes into one volume: sums the bytes of its streams, hands writes to a backend of its own, gives slabs back. What waits for the
+/// The thread that writes into one volume: hashes the bytes of streams with evidence, hands writes to a backend of its own, gives slabs back. What waits for the
 /// disk of one volume thus stands before nobody else's.
 class WriteLoop {
  public:
@@ -25,7 +25,7 @@ class WriteLoop {
  private:
   void run();
   void start();
-  void sum(WriteOperation& operation);
+  void hash(WriteOperation& operation);
   void complete(WriteOperation& operation, std::vector<Event>& events);
   bool resume(WriteOperation& operation);
   void retire(Stream& stream);

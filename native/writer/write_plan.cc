@@ -27,7 +27,7 @@ class Cursor {
 
 // Where in the file the next write ends; 0: nothing to write now.
 uint64_t nextEnd(const Stream& stream, const Reel& reel) {
-  const uint64_t limit = std::min(stream.settled, reel.end);
+  const uint64_t limit = std::min(stream.settled.load(std::memory_order_acquire), reel.end);
   if (limit <= stream.submitted) return 0;
   const uint64_t begin = reel.fileOffset(stream.submitted);
   const uint64_t whole = blockFloor(reel.fileOffset(limit));
@@ -43,7 +43,7 @@ bool alignedPiece(const iovec& piece) { return reinterpret_cast<uintptr_t>(piece
 
 bool planWrite(Stream& stream, WriteOperation& operation) {
   Reel* reel = stream.openReel();
-  if (reel == nullptr || stream.failed() || stream.partialUnderWay || stream.underWay.size() >= kWritesPerStream) return false;
+  if (reel == nullptr || stream.failed || stream.partialUnderWay || stream.underWay.size() >= kWritesPerStream) return false;
   if (stream.submitted >= reel->end) return false;
   const uint64_t fileEnd = nextEnd(stream, *reel);
   if (fileEnd == 0) return false;
@@ -97,12 +97,14 @@ bool planWrite(Stream& stream, WriteOperation& operation) {
   operation.begin = stream.submitted;
   operation.end = session(reached);
   operation.exactCount = 0;
-  Cursor exact(stream.head);
-  for (uint64_t from = operation.begin; from < operation.end;) {
-    iovec piece = exact.piece(from);
-    piece.iov_len = std::min<uint64_t>(piece.iov_len, operation.end - from);
-    operation.exact[operation.exactCount++] = piece;
-    from += piece.iov_len;
+  if (stream.evidence) {
+    Cursor exact(stream.head);
+    for (uint64_t from = operation.begin; from < operation.end;) {
+      iovec piece = exact.piece(from);
+      piece.iov_len = std::min<uint64_t>(piece.iov_len, operation.end - from);
+      operation.exact[operation.exactCount++] = piece;
+      from += piece.iov_len;
+    }
   }
   stream.partialUnderWay = reached % kBlockBytes != 0;
   stream.submitted = operation.end;
@@ -111,12 +113,13 @@ bool planWrite(Stream& stream, WriteOperation& operation) {
 }
 
 void releaseWritten(Stream& stream, SlabPool& pool) {
-  uint64_t keep = stream.written;
+  const uint64_t written = stream.written;
+  uint64_t keep = written;
   // The last block may be written again; its beginning must stay at hand.
   for (const Reel& reel : stream.reels) {
-    if (stream.written < reel.begin || stream.written >= reel.end) continue;
-    const uint64_t inBlock = reel.fileOffset(stream.written) % kBlockBytes;
-    keep = std::max(reel.begin, stream.written - std::min(inBlock, stream.written));
+    if (written < reel.begin || written >= reel.end) continue;
+    const uint64_t inBlock = reel.fileOffset(written) % kBlockBytes;
+    keep = std::max(reel.begin, written - std::min(inBlock, written));
   }
   while (stream.head != nullptr && stream.head->next != nullptr && stream.head->next->begin <= keep) {
     Slab* slab = stream.head;
@@ -134,14 +137,12 @@ void releaseAll(Stream& stream, SlabPool& pool) {
   stream.tail = nullptr;
 }
 
-void closeSums(Stream& stream) {
+void closeHashes(Stream& stream) {
   for (Reel& reel : stream.reels) {
     for (PendingSegment& pending : reel.pending) {
       if (pending.hashed) continue;
-      if (pending.segment.end != stream.summed) return;
-      pending.crc32c = stream.crc;
-      stream.crc = 0;
-      if (stream.evidence) pending.sha256 = stream.sha.finish();
+      if (pending.segment.end != stream.hashed) return;
+      pending.sha256 = stream.sha.finish();
       pending.hashed = true;
     }
   }

@@ -15,7 +15,7 @@ bool planWrite(Stream& stream, WriteOperation& operation);
 void releaseWritten(Stream& stream, SlabPool& pool);
 /// Gives back all slabs: nothing of the stream is written any more.
 void releaseAll(Stream& stream, SlabPool& pool);
-/// Puts the sums of segments that end where the running sums stand into their records. Call with Shared::mutex held.
-void closeSums(Stream& stream);
+/// Puts the hash of a segment that ends where the running one stands into its record. Call with Shared::mutex held.
+void closeHashes(Stream& stream);
 
 }  // namespace reelvault

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/crc32c.h"
 #include "writer/write_plan.h"
 
 namespace reelvault {
@@ -43,7 +44,7 @@ Result<int> Writer::addVolume(UniqueFd directory, const VolumeUuid& uuid) {
     io = std::move(ring.value);
   }
   if (!io) io = makePwriteBackend();
-  const int id = nextId_++;
+  const int id = nextVolume_++;
   volumes_[id] = std::make_unique<Volume>(id, std::move(directory), uuid, interval_, shared_, std::move(io));
   return id;
 }
@@ -65,21 +66,24 @@ Result<int> Writer::openStream(const StreamOptions& options) {
   const std::lock_guard lock(shared_.mutex);
   if (volume->second->writes(options.name)) return Failure{EBUSY, "open the stream: it is being written"};
   if ((streams_.size() + 1) * kReservedSlabs > shared_.pool.total() / 4 * 3) return Failure{ENOBUFS, "open the stream: too little staging memory for so many"};
-  const auto stream = std::make_shared<Stream>(nextId_++, options.volume, options.name, options.evidence, options.segmentMs, options.lastEndUs,
+  const int id = streams_.nextId();
+  if (id == 0) return Failure{ENOBUFS, "open the stream: there are as many as a writer can have"};
+  const auto stream = std::make_shared<Stream>(id, options.volume, options.name, options.evidence, options.segmentMs, options.lastEndUs,
                                                options.gapReasons, volume->second->share());
   volume->second->add(stream);
-  streams_[stream->id] = stream;
-  return stream->id;
+  streams_.add(stream);
+  return id;
 }
 
 int64_t Writer::append(int id, const uint8_t* data, size_t length, int64_t nowUs) {
-  const auto found = streams_.find(id);
-  if (found == streams_.end()) return kRefused;
-  const std::shared_ptr<Stream>& stream = found->second;
-  if (stream->inputEnded) return kRefused;
+  const auto* found = streams_.find(id);
+  if (found == nullptr) return kRefused;
+  const std::shared_ptr<Stream>& stream = *found;
+  stream->segmenter.expect();
+  if (stream->inputEnded || stream->failed.load(std::memory_order_relaxed)) return kRefused;
   if (!reserve(*stream, length)) {
     const std::lock_guard lock(shared_.mutex);
-    if (stream->failed()) return kRefused;
+    if (stream->failed) return kRefused;
     block(stream);
     // Memory is short because little streams wait for their commits: bring those forward.
     for (auto& [key, volume] : volumes_) volume->hurry();
@@ -99,7 +103,7 @@ int64_t Writer::append(int id, const uint8_t* data, size_t length, int64_t nowUs
 
 // Staging memory for all the bytes, or none of it.
 bool Writer::reserve(Stream& stream, size_t length) {
-  const size_t room = stream.fill != nullptr ? kSlabBytes - stream.fillAt : 0;
+  const size_t room = stream.fill.spent() ? 0 : kSlabBytes - stream.fill.at;
   if (length <= room) return true;
   const std::lock_guard lock(shared_.mutex);
   uint64_t begin = stream.received + room;
@@ -107,7 +111,7 @@ bool Writer::reserve(Stream& stream, size_t length) {
   // Memory is laid out as the file will be, so that whole slabs can be written as they are.
   if (!stream.reels.empty() && begin >= stream.reels.back().begin) skip = static_cast<uint32_t>(stream.reels.back().fileOffset(begin) % kBlockBytes);
   const size_t needed = (length - room + skip + kSlabBytes - 1) / kSlabBytes;
-  if (stream.failed() || !shared_.pool.mayTake(stream.share, needed)) return false;
+  if (stream.failed || !shared_.pool.mayTake(stream.share, needed)) return false;
   for (size_t i = 0; i < needed; i++) {
     Slab* slab = shared_.pool.take(stream.share);
     slab->begin = begin;
@@ -118,40 +122,67 @@ bool Writer::reserve(Stream& stream, size_t length) {
     else stream.head = slab;
     stream.tail = slab;
     // A full slab may be given back as soon as one follows it: from here on it must not be asked for the next.
-    if (stream.fill == nullptr || stream.fillAt == kSlabBytes) {
-      stream.fill = slab;
-      stream.fillAt = slab->skip;
-    }
+    for (SlabPlace* place : {&stream.fill, &stream.unsummed})
+      if (place->spent()) place->goTo(slab);
   }
   return true;
 }
 
+// A follower may be asked for without the mutex: it came from reserve(), in this thread, and the slab that it follows holds bytes which nobody else
+// knows yet to be received, or settled.
 void Writer::copyIn(Stream& stream, const uint8_t* data, size_t length) {
+  SlabPlace& fill = stream.fill;
   while (length > 0) {
-    if (stream.fillAt == kSlabBytes) {
-      // Safe without the mutex: it got its follower from reserve(), in this thread, and holds bytes that are not known to be received yet.
-      stream.fill = stream.fill->next;
-      stream.fillAt = stream.fill->skip;
-    }
-    const size_t take = std::min(length, kSlabBytes - stream.fillAt);
-    std::memcpy(stream.fill->data + stream.fillAt, data, take);
-    stream.fillAt += take, data += take, length -= take;
+    if (fill.spent()) fill.goTo(fill.slab->next);
+    const size_t take = std::min(length, kSlabBytes - fill.at);
+    std::memcpy(fill.slab->data + fill.at, data, take);
+    fill.at += take, data += take, length -= take;
   }
 }
 
-// Makes what append did known to the other threads.
+// Here the bytes are still in the cache: when their write is due they no longer are, and reading them costs more than summing them.
+void Writer::sumSettled(Stream& stream) {
+  SlabPlace& place = stream.unsummed;
+  const auto sumTo = [&stream, &place](uint64_t end) {
+    while (stream.summed < end) {
+      const size_t take = std::min<uint64_t>(end - stream.summed, kSlabBytes - place.at);
+      stream.crc = crc32c(stream.crc, place.slab->data + place.at, take);
+      stream.summed += take, place.at += take;
+      if (place.spent() && place.slab->next != nullptr) place.goTo(place.slab->next);
+    }
+  };
+  for (const Segment& segment : stream.segmenter.finished()) {
+    sumTo(segment.end);
+    stream.crcs.push_back(std::exchange(stream.crc, 0));
+  }
+  sumTo(stream.segmenter.settled());
+}
+
+// Makes what append did known to the other threads. Most chunks end no segment and make nothing due: those need no mutex.
 int64_t Writer::publish(const std::shared_ptr<Stream>& stream, size_t length) {
-  bool wake = false;
+  const uint64_t received = stream->received.load(std::memory_order_relaxed) + length;
+  const uint64_t settled = stream->segmenter.settled();
+  sumSettled(*stream);
+  stream->received.store(received, std::memory_order_relaxed);
+  const bool firstReel = !stream->placed && stream->segmenter.open();
+  const bool toPlace = firstReel || !stream->segmenter.finished().empty() || stream->inputEnded;
+  if (!toPlace) {
+    stream->settled.store(settled, std::memory_order_release);
+    // What the other threads did meanwhile only makes these smaller: nothing due is overlooked.
+    const uint64_t queued = received - stream->written.load(std::memory_order_relaxed);
+    const bool due = settled - stream->submitted.load(std::memory_order_relaxed) >= kWriteLeast;
+    if (!due && queued <= highMark_ && !stream->failed.load(std::memory_order_relaxed)) return static_cast<int64_t>(queued);
+  }
   const std::lock_guard lock(shared_.mutex);
-  stream->received += length;
-  if (stream->failed()) return kRefused;
-  const bool first = stream->reels.empty();
-  placeSegments(*stream);
-  stream->settled = stream->segmenter.settled();
-  if (first && !stream->reels.empty()) volumes_.at(stream->volume)->hurry();
+  if (stream->failed) return kRefused;
+  if (toPlace) {
+    placeSegments(*stream);
+    stream->settled = settled;
+  }
+  if (firstReel) volumes_.at(stream->volume)->hurry();
   // The writing thread comes back to the stream by itself as long as a write of it is under way.
-  wake = stream->settled - stream->submitted >= kWriteLeast && stream->openReel() != nullptr && stream->underWay.size() < kWritesPerStream &&
-         !stream->partialUnderWay && !stream->queued;
+  const bool wake = settled - stream->submitted >= kWriteLeast && stream->openReel() != nullptr && stream->underWay.size() < kWritesPerStream &&
+                    !stream->partialUnderWay && !stream->queued;
   if (wake) {
     WriteLoop& loop = volumes_.at(stream->volume)->loop();
     loop.enqueue(stream);
@@ -170,12 +201,17 @@ void Writer::placeSegments(Stream& stream) {
     reel.path = reelPathOf(stream.name, reel.hourUs);
     reel.begin = begin;
   };
-  if (stream.reels.empty() && stream.segmenter.open()) add(finished.empty() ? stream.segmenter.currentStartUs() : finished.front().startUs, 0);
+  if (!stream.placed && stream.segmenter.open()) {
+    stream.placed = true;
+    add(finished.empty() ? stream.segmenter.currentStartUs() : finished.front().startUs, 0);
+  }
   for (size_t i = 0; i < finished.size(); i++) {
     const Segment& segment = finished[i];
     Reel& reel = stream.reels.back();
     PendingSegment pending;
     pending.segment = segment;
+    pending.crc32c = stream.crcs[i];
+    pending.hashed = !stream.evidence;
     // A segment's end is known only when the next one begins, often a chunk later than its last byte came.
     pending.arrivedMs = segment.end <= stream.chunkBegin ? stream.formerChunkMs : stream.chunkMs;
     reel.pending.push_back(pending);
@@ -194,6 +230,7 @@ void Writer::placeSegments(Stream& stream) {
     add(nextUs, segment.end);
   }
   finished.clear();
+  stream.crcs.clear();
   if (stream.inputEnded && !stream.reels.empty()) stream.reels.back().end = stream.segmenter.settled();
 }
 
@@ -206,10 +243,10 @@ void Writer::endInput(const std::shared_ptr<Stream>& stream) {
 }
 
 void Writer::finish(int id) {
-  const auto found = streams_.find(id);
-  if (found == streams_.end()) return;
-  const std::shared_ptr<Stream> stream = found->second;
-  streams_.erase(found);
+  const auto* found = streams_.find(id);
+  if (found == nullptr) return;
+  const std::shared_ptr<Stream> stream = *found;
+  streams_.remove(id);
   if (!stream->inputEnded) {
     endInput(stream);
     if (stream->received > 0 && !stream->segmenter.parser().synced()) reportNoTransportStream(*stream);
@@ -220,13 +257,12 @@ void Writer::finish(int id) {
 }
 
 void Writer::noteGap(int id, uint32_t reasons) {
-  const auto found = streams_.find(id);
-  if (found != streams_.end()) found->second->segmenter.noteGap(reasons);
+  if (const auto* stream = streams_.find(id)) (*stream)->segmenter.noteGap(reasons);
 }
 
 ts::Counters Writer::counters(int id) const {
-  const auto found = streams_.find(id);
-  return found == streams_.end() ? ts::Counters{} : found->second->segmenter.parser().counters();
+  const auto* stream = streams_.find(id);
+  return stream == nullptr ? ts::Counters{} : (*stream)->segmenter.parser().counters();
 }
 
 // Call with Shared::mutex held.

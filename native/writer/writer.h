@@ -3,9 +3,8 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 
-#include "writer/stream.h"
+#include "writer/stream_table.h"
 #include "writer/volume.h"
 #include "writer/write_loop.h"
 
@@ -60,6 +59,7 @@ class Writer {
   Writer(const WriterOptions& options, BackendKind backend, EventSink& sink, FileOps& ops);
   bool reserve(Stream& stream, size_t length);
   void copyIn(Stream& stream, const uint8_t* data, size_t length);
+  void sumSettled(Stream& stream);
   int64_t publish(const std::shared_ptr<Stream>& stream, size_t length);
   void placeSegments(Stream& stream);
   void endInput(const std::shared_ptr<Stream>& stream);
@@ -71,8 +71,8 @@ class Writer {
   const std::chrono::milliseconds interval_;
   Shared shared_;
   std::map<int, std::unique_ptr<Volume>> volumes_;
-  std::unordered_map<int, std::shared_ptr<Stream>> streams_;
-  int nextId_ = 1;
+  StreamTable streams_;
+  int nextVolume_ = 1;
 };
 
 }  // namespace reelvault

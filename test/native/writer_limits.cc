@@ -59,6 +59,32 @@ TEST_CASE("when the memory is used up nothing is taken, nothing is lost, and dra
   CHECK(ground.directory.read(kTestReel) == text(bytes));
 }
 
+TEST_CASE("what is due is written without a commit, however little comes at a time, and from many streams in turn") {
+  constexpr uint32_t kNoCommitMs = 3'600'000;
+  for (const BackendKind backend : {BackendKind::ioUring, BackendKind::pwrite}) {
+    Ground ground(backend, nullptr, systemFileOps(), 64 << 20, kNoCommitMs);
+    const auto bytes = streamOf(4, 0, 600);
+    std::vector<int> streams;
+    for (const char* name : {"a", "b", "c", "d"}) streams.push_back(ground.open(name));
+    std::vector<int64_t> queued(streams.size());
+    for (size_t at = 0; at + 188 <= bytes.size(); at += 188)
+      for (size_t i = 0; i < streams.size(); i++) queued[i] = ground.writer->append(streams[i], bytes.data() + at, 188, kTestHour);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    // Nothing but null packets from here on, and nothing of them is due.
+    std::vector<uint8_t> null(188, 0xff);
+    null[0] = 0x47, null[1] = 0x1f, null[3] = 0x10;
+    for (size_t i = 0; i < streams.size(); i++) {
+      while (queued[i] > 600'000 && std::chrono::steady_clock::now() < until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        queued[i] = ground.writer->append(streams[i], null.data(), null.size(), kTestHour);
+      }
+      CHECK(queued[i] <= 600'000);
+    }
+    for (const int stream : streams) CHECK(ground.finish(stream).error == 0);
+    CHECK(ground.directory.read("dvr/c/" + std::string(kTestReel).substr(8)).starts_with(text(bytes)));
+  }
+}
+
 TEST_CASE("a volume whose disk hangs takes neither the memory nor the turns of the others") {
   class HangingOps final : public FileOps {
    public:
