@@ -39,7 +39,7 @@ size_t SlabPool::limit(const PoolShare& share) const {
   return (slabs_.size() - beyond) * claim(share) / claims;
 }
 
-size_t SlabPool::room(const PoolShare& share) const { return std::min(available_, limit(share) - std::min(share.held, limit(share))); }
+size_t SlabPool::room(const PoolShare& share) const { return std::min(available(), limit(share) - std::min(share.held, limit(share))); }
 
 Slab* SlabPool::take(PoolShare& share) {
   Slab* slab = free_;

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -35,6 +36,8 @@ class SlabPool {
 
   bool ok() const { return memory_ != nullptr; }
   size_t available() const { return available_; }
+  /// Hardly any of it is in use: bytes may wait here until they make a large write. Needs no lock.
+  bool plenty() const { return available_.load(std::memory_order_relaxed) > slabs_.size() / 4 * 3; }
   size_t total() const { return slabs_.size(); }
   void join(PoolShare& share) { shares_.push_back(&share); }
   /// What it holds must have been given back.
@@ -53,7 +56,7 @@ class SlabPool {
   size_t reserved_;
   std::vector<const PoolShare*> shares_;
   Slab* free_ = nullptr;
-  size_t available_ = 0;
+  std::atomic<size_t> available_ = 0;
 };
 
 }  // namespace reelvault

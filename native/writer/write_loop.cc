@@ -90,7 +90,7 @@ void WriteLoop::start() {
     const std::shared_ptr<Stream> stream = ready_.front();
     if (stream->evidence) closeHashes(*stream);
     WriteOperation& operation = *idle_.back();
-    if (!planWrite(*stream, operation)) {
+    if (!planWrite(*stream, operation, dueBytes(shared_.pool))) {
       ready_.pop_front();
       stream->queued = false;
       shared_.progress.notify_all();

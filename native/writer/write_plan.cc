@@ -26,12 +26,12 @@ class Cursor {
 };
 
 // Where in the file the next write ends; 0: nothing to write now.
-uint64_t nextEnd(const Stream& stream, const Reel& reel) {
+uint64_t nextEnd(const Stream& stream, const Reel& reel, uint64_t due) {
   const uint64_t limit = std::min(stream.settled.load(std::memory_order_acquire), reel.end);
   if (limit <= stream.submitted) return 0;
   const uint64_t begin = reel.fileOffset(stream.submitted);
   const uint64_t whole = blockFloor(reel.fileOffset(limit));
-  uint64_t end = whole >= begin + kWriteLeast ? whole : 0;
+  uint64_t end = whole >= begin + due ? whole : 0;
   if (limit == reel.end) end = reel.fileOffset(limit);
   else if (stream.flushTo > stream.submitted) end = std::max(whole, reel.fileOffset(std::min(limit, stream.flushTo)));
   return end <= begin ? 0 : std::min(end, blockFloor(begin) + kWriteMost);
@@ -41,11 +41,11 @@ bool alignedPiece(const iovec& piece) { return reinterpret_cast<uintptr_t>(piece
 
 }  // namespace
 
-bool planWrite(Stream& stream, WriteOperation& operation) {
+bool planWrite(Stream& stream, WriteOperation& operation, uint64_t due) {
   Reel* reel = stream.openReel();
   if (reel == nullptr || stream.failed || stream.partialUnderWay || stream.underWay.size() >= kWritesPerStream) return false;
   if (stream.submitted >= reel->end) return false;
-  const uint64_t fileEnd = nextEnd(stream, *reel);
+  const uint64_t fileEnd = nextEnd(stream, *reel, due);
   if (fileEnd == 0) return false;
 
   const uint64_t fileBegin = blockFloor(reel->fileOffset(stream.submitted));

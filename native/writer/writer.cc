@@ -170,7 +170,7 @@ int64_t Writer::publish(const std::shared_ptr<Stream>& stream, size_t length) {
     stream->settled.store(settled, std::memory_order_release);
     // What the other threads did meanwhile only makes these smaller: nothing due is overlooked.
     const uint64_t queued = received - stream->written.load(std::memory_order_relaxed);
-    const bool due = settled - stream->submitted.load(std::memory_order_relaxed) >= kWriteLeast;
+    const bool due = settled - stream->submitted.load(std::memory_order_relaxed) >= dueBytes(shared_.pool);
     if (!due && queued <= highMark_ && !stream->failed.load(std::memory_order_relaxed)) return static_cast<int64_t>(queued);
   }
   const std::lock_guard lock(shared_.mutex);
@@ -181,7 +181,7 @@ int64_t Writer::publish(const std::shared_ptr<Stream>& stream, size_t length) {
   }
   if (firstReel) volumes_.at(stream->volume)->hurry();
   // The writing thread comes back to the stream by itself as long as a write of it is under way.
-  const bool wake = settled - stream->submitted >= kWriteLeast && stream->openReel() != nullptr && stream->underWay.size() < kWritesPerStream &&
+  const bool wake = settled - stream->submitted >= dueBytes(shared_.pool) && stream->openReel() != nullptr && stream->underWay.size() < kWritesPerStream &&
                     !stream->partialUnderWay && !stream->queued;
   if (wake) {
     WriteLoop& loop = volumes_.at(stream->volume)->loop();
