@@ -2,7 +2,7 @@
 
 interface Mark {
   /** Bytes of the session up to here … */
-  readonly received: number;
+  received: number;
   /** … had come at this time. */
   readonly at: number;
 }
@@ -28,7 +28,7 @@ export class DurableLag {
     this.#received += bytes;
     // What came since the last mark counts as if it had come with it: never younger than it is.
     if (last === undefined || at - last.at >= stepMs) this.#marks.push({ received: this.#received, at });
-    else this.#marks[this.#marks.length - 1] = { received: this.#received, at: last.at };
+    else last.received = this.#received;
   }
 
   durable(bytes: number): void {

@@ -200,7 +200,8 @@ export class RecordingSession {
     const { writer, id } = this.#params;
     try {
       for (let at = 0; at < bytes.length; at += longestAppend) {
-        const queued = writer.append(id, bytes.subarray(at, at + longestAppend), cameUs);
+        const piece = bytes.length <= longestAppend ? bytes : bytes.subarray(at, at + longestAppend);
+        const queued = writer.append(id, piece, cameUs);
         if (queued < 0) {
           this.#waiting.push({ bytes: Buffer.from(bytes.subarray(at)), cameUs });
           return false;
