@@ -3,10 +3,10 @@ import type { Logger } from 'pino';
 import { VolumeArchive } from '../archive/archive.ts';
 import { Catalog } from '../archive/catalog/catalog.ts';
 import { type RecoveredReel, recoverVolume } from '../archive/recovery.ts';
-import { hourPath, hourUs } from '../archive/reel.ts';
+import { hourPath, hourUs, reelPath } from '../archive/reel.ts';
 import type { VolumeFiles } from '../archive/volume-files.ts';
 import { ReelError, toReelError } from '../errors.ts';
-import type { NativeWriter } from '../native.ts';
+import { type NativeWriter, type RecoveryReport, recoverReel } from '../native.ts';
 import { unusableVolume } from './refusals.ts';
 
 /** An open volume; its jail stays the volume manager's. */
@@ -136,6 +136,14 @@ export class AttachedVolumes {
   /** The archive that holds recordings of the stream. */
   holderOf(stream: string): VolumeArchive | undefined {
     return [...this.#volumes.values()].find(({ archive }) => archive.streams().includes(stream))?.archive;
+  }
+
+  /** As `Recorder.recoverReel`. */
+  async recoverReel(name: string, stream: string, hour: number): Promise<RecoveryReport> {
+    const { archive } = this.getWritable(name);
+    const report = await recoverReel(archive.files.fd, reelPath(stream, hour));
+    await archive.catalog?.changed({ stream, hour });
+    return report;
   }
 
   /** Runs `endRecordings`, then lets go of the volume. Once for all who ask at the same time; nothing for a volume that is not attached. */
