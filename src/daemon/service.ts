@@ -5,7 +5,6 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { ArchiveChecker } from '../archive/check/checker.ts';
 import { EvidenceKeys } from '../archive/evidence/key-store.ts';
-import { EvidenceSigner } from '../archive/evidence/signer.ts';
 import { AuditTrail } from '../audit/trail.ts';
 import { loadAdmin } from '../auth/admin-store.ts';
 import { BasicAuth } from '../auth/basic.ts';
@@ -20,7 +19,7 @@ import { Listeners } from '../http/listeners.ts';
 import type { VolumesPart } from '../http/volumes.ts';
 import { ingestPlugin } from '../ingest/plugin.ts';
 import { playbackPlugin } from '../playback/plugin.ts';
-import { Recorder } from '../recorder/recorder.ts';
+import type { Recorder } from '../recorder/recorder.ts';
 import { loadCertificate } from '../tls/store.ts';
 import { AutoOpen } from '../volume/manager/auto-open.ts';
 import { VolumeBindings } from '../volume/manager/bindings.ts';
@@ -40,6 +39,7 @@ import { closingPart } from './closing-part.ts';
 import { clockEvents, streamEvents, volumeEvents } from './event-sources.ts';
 import { metricsPart } from './metrics-part.ts';
 import { partsHealth } from './parts-health.ts';
+import { makeRecorder, recorderHooks } from './recorder-part.ts';
 import { type RetentionParts, retentionParts } from './retention-part.ts';
 import { streamsPart } from './streams-part.ts';
 import { unlockPart } from './unlock-part.ts';
@@ -120,24 +120,7 @@ export class Service {
       publicKeys: () => this.#evidenceKeys.list().map(({ publicKey }) => publicKey),
     });
     this.#unsigned = new UnsignedEvidence({ recorder: () => this.#recorder, events: this.#events, log });
-    this.#recorder = new Recorder({
-      signer: new EvidenceSigner({
-        key: () => this.#evidenceKeys.signing,
-        now,
-        onFailure: (failure) => this.#unsigned.failed(failure),
-        onSigned: (archive, stream) => this.#unsigned.signed(archive, stream),
-      }),
-      registry: path.join(settings.state, 'streams.json'),
-      defaults: { volume: settings.defaultVolume, segmentMs: settings.segmentMs, evidence: false },
-      writer: {
-        backend: settings.writerBackend,
-        stagingBytes: settings.stagingMiB * 1024 * 1024,
-        commitIntervalMs: settings.commitIntervalMs,
-      },
-      standbyBytes: settings.preRecordMiB * 1024 * 1024,
-      log,
-      now,
-    });
+    this.#recorder = makeRecorder({ settings, keys: this.#evidenceKeys, unsigned: this.#unsigned, log, now });
     this.#retention = retentionParts({
       settings,
       ...{ limits, volumes: this.#volumes },
@@ -178,19 +161,7 @@ export class Service {
     const leases = new VolumeLeases({ manager: this.#volumes, helper: this.#helper, log, now });
     this.#volumes.use(leases.hooks());
     this.#volumes.use(this.#retention.letGo);
-    this.#volumes.use({
-      onOpen: async (volume) => {
-        await this.#recorder.attachVolume(volume);
-      },
-      beforeLock: (name, options) => this.#recorder.detachVolume(name, options),
-      onLost: (name, error) => this.#recorder.loseVolume(name, error),
-      recordings: (name) => this.#recorder.recordings(name),
-      onPause: (name, reason) => this.#recorder.pauseVolume(name, reason),
-      // Of one that was lost and then locked, publishers are told that it is locked and not why it was lost.
-      onState: ({ name, state }) => {
-        if (state === 'locked' || state === 'absent') void this.#recorder.pauseVolume(name, undefined);
-      },
-    });
+    this.#volumes.use(recorderHooks(this.#recorder));
     this.#volumes.use(this.#retention.takeUp);
     // After the recorder, which may refuse the lock: the check goes on then.
     this.#volumes.use({
