@@ -4,6 +4,7 @@ import Type, { type Static } from 'typebox';
 import { type GapReason, gapReasonBits } from '../archive/gap-reasons.ts';
 import { streamNamePattern } from '../config/schema-words.ts';
 import { ReelError } from '../errors.ts';
+import { lastOrderEnd } from '../recorder/recording-rules.ts';
 import { days, type Schedule, timePattern } from '../recorder/schedule.ts';
 import { errorAnswers } from './error-handler.ts';
 
@@ -59,7 +60,11 @@ const orderFields = {
   }),
   reason: Type.Optional(Type.String({ maxLength: 200, description: 'why, for those who ask later' })),
   until: Type.Optional(
-    Type.Integer({ minimum: 0, description: 'Unix milliseconds, in the future; without it until another order' }),
+    Type.Integer({
+      minimum: 0,
+      maximum: lastOrderEnd,
+      description: 'Unix milliseconds, in the future; without it until another order',
+    }),
   ),
 };
 export type StreamOrder = Static<ReturnType<typeof Type.Object<typeof orderFields>>>;

@@ -3,6 +3,7 @@ import { ReelError } from '../errors.ts';
 import type { DeclaredStreams } from './declared-streams.ts';
 import type { Cause } from './explain-gap.ts';
 import {
+  lastOrderEnd,
   newestOff,
   orderInForce,
   type RecordingOrder,
@@ -70,10 +71,10 @@ export class RecordingControl {
     const { streams, now, follow } = this.#params;
     streams.get(stream);
     const at = now();
-    if (until !== undefined && until <= at)
+    if (until !== undefined && !(until > at && until <= lastOrderEnd))
       throw new ReelError('invalid-argument', {
-        expected: `a time after now (${new Date(at).toISOString()}) for the end of the order`,
-        got: new Date(until).toISOString(),
+        expected: `a time after now (${new Date(at).toISOString()}) and before the year 10000 for the end of the order`,
+        got: until > lastOrderEnd ? `${until} ms` : new Date(until).toISOString(),
       });
     const order = mode === 'schedule' ? null : { mode, reason, at, until: until ?? null };
     await streams.setRules(stream, withOrder(this.rules(stream), order, at));

@@ -12,6 +12,9 @@ export interface RecordingOrder {
   readonly until: number | null;
 }
 
+/** An order ends no later: what follows has no date that all who read it can write. One without an end has none. */
+export const lastOrderEnd = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
 /** A stretch of time in which an order, or a schedule, kept the stream from being recorded; `to` is null while it does. */
 export interface OffTime {
   readonly from: number;

@@ -200,6 +200,14 @@ const refused: [
   ['a stream of a reserved name', 'PUT', '/api/v1/streams/api', { payload: {} }, 400, 'invalid-argument'],
   ['an order that is none', 'PUT', '/api/v1/streams/x/recording?mode=maybe', {}, 400, 'invalid-argument'],
   [
+    'an order with no end in time',
+    'PUT',
+    '/api/v1/streams/x/recording?mode=off&until=1e300',
+    {},
+    400,
+    'invalid-argument',
+  ],
+  [
     'a window at no time of day',
     'PUT',
     '/api/v1/streams/x/schedule',
