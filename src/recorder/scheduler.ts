@@ -10,6 +10,7 @@ interface Known extends Scheduled {
 
 /** How many changes of a schedule are looked at for one gap; most of a year, with two a day. */
 const mostChanges = 500;
+const dayMs = 86_400_000;
 
 export class Scheduler {
   readonly #known = new WeakMap<Schedule, Known>();
@@ -40,6 +41,14 @@ export class Scheduler {
 
   /** The newest time without a window since the schedule was set; null where there was none within two weeks. */
   newestOff(schedule: Schedule & { readonly setAt: number }, now: number): OffTime | null {
-    return this.off(schedule, Math.max(schedule.setAt, now - 14 * 86_400_000), now).at(-1) ?? null;
+    const { setAt } = schedule;
+    // Little first: with many windows a day, two weeks are more changes than are looked at, and the newest comes last.
+    for (const days of [1, 2, 4, 8]) {
+      const from = now - days * dayMs;
+      if (from <= setAt) break;
+      const newest = this.off(schedule, from, now).at(-1);
+      if (newest !== undefined && newest.from > from) return newest;
+    }
+    return this.off(schedule, Math.max(setAt, now - 14 * dayMs), now).at(-1) ?? null;
   }
 }

@@ -100,3 +100,29 @@ test('the times without a window, within two times', () => {
     ['2026-11-20T11:00', '2026-11-27T10:00'],
   ]);
 });
+
+test('the newest time without a window is found however many windows there are', () => {
+  const daily = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+  const hour = (at: number): string => String(at).padStart(2, '0');
+  // Every half hour of every day: 96 changes a day.
+  const windows = Array.from({ length: 48 }, (_, at) => {
+    const [from, to] = at % 2 === 0 ? [':00', ':15'] : [':30', ':45'];
+    return { days: daily, from: hour(at >> 1) + from, to: hour(at >> 1) + to };
+  });
+  const dense = { timeZone: 'UTC', windows };
+  const now = friday('12:20:00');
+  const newest = (setAt: number, weekly: Schedule = dense) => new Scheduler().newestOff({ ...weekly, setAt }, now);
+  assert.deepEqual(newest(0), { from: friday('12:15:00'), to: now });
+  assert.deepEqual(newest(friday('12:18:00')), { from: friday('12:18:00'), to: now });
+  assert.deepEqual(newest(now), null);
+  // Without a break since Saturday noon, and until then as before.
+  const broken = windows.map((window) => ({ ...window, days: ['sat'] as const }));
+  const rest = { days: ['sun', 'mon', 'tue', 'wed', 'thu', 'fri'] as const, from: '00:00', to: '24:00' };
+  const whole = { days: ['sat'] as const, from: '12:00', to: '24:00' };
+  const sixDays = { timeZone: 'UTC', windows: [...broken, rest, whole] };
+  const saturday = now - 6 * 86_400_000 - 20 * 60_000;
+  assert.deepEqual(newest(0, sixDays), { from: saturday - 900_000, to: saturday });
+  assert.deepEqual(newest(saturday, sixDays), null);
+  // Nothing at all for two weeks, and for as long as it has been set.
+  assert.deepEqual(newest(0, { timeZone: 'UTC', windows: [] }), { from: now - 14 * 86_400_000, to: now });
+});
