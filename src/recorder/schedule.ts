@@ -32,11 +32,13 @@ const minutesOf = (text: string): number => Number(text.slice(0, 2)) * 60 + Numb
 export const checkSchedule = (schedule: Schedule): Schedule => {
   try {
     new Intl.DateTimeFormat('en', { timeZone: schedule.timeZone });
-    if (!/^[A-Za-z]/.test(schedule.timeZone)) throw new RangeError('no name of a zone');
+    // Without one, or by an offset, it would be no zone, or that of this machine.
+    if (typeof schedule.timeZone !== 'string' || !/^[A-Za-z]/.test(schedule.timeZone))
+      throw new RangeError('no name of a zone');
   } catch (cause) {
     throw new ReelError('invalid-argument', {
       expected: 'the name of a time zone, such as Europe/Zurich or UTC',
-      got: JSON.stringify(schedule.timeZone.slice(0, 80)),
+      got: JSON.stringify(String(schedule.timeZone).slice(0, 80)),
       cause,
     });
   }

@@ -1,7 +1,7 @@
 /** Weekly windows in local time, also where clocks are put forward and back. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkSchedule, type Schedule, WeekPlan } from '../../src/recorder/schedule.ts';
+import { checkSchedule, isSchedule, type Schedule, WeekPlan } from '../../src/recorder/schedule.ts';
 
 const utc = (text: string): number => Date.parse(`${text}Z`);
 const told = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString().slice(0, 16));
@@ -126,4 +126,11 @@ test('what none can follow is refused', () => {
     { days: ['someday'] },
   ])
     refused({ windows: [{ ...window, ...change }] });
+});
+
+test('a file that says no zone, or anything else but a schedule, holds none', () => {
+  const windows = [{ days: ['mon'], from: '08:00', to: '10:00' }];
+  assert.equal(isSchedule({ timeZone: 'UTC', windows }), true);
+  for (const value of [{ windows }, { timeZone: ['UTC'], windows }, { timeZone: 'UTC' }, null, 'UTC', []])
+    assert.equal(isSchedule(value), false, JSON.stringify(value));
 });
