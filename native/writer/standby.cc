@@ -52,6 +52,7 @@ void Standby::accessUnit(const ts::AccessUnit& unit) {
 }
 
 void Standby::store(const uint8_t* data, size_t length, int64_t wallUs) {
+  if (held() == 0) marks_.clear();
   if (marks_.empty() || std::abs(wallUs - marks_.back().wallUs) >= kSameTimeUs) marks_.push_back({received_, wallUs});
   for (uint64_t at = received_; length > 0;) {
     if (blocks_.empty() || at - blocks_.back().begin == StandbyPool::kBlockBytes) {

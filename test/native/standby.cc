@@ -107,6 +107,18 @@ TEST_CASE("a beginning recording asks its publisher to wait, and goes on as it i
   CHECK(standby.feed(bytes.data(), bytes.size(), kNow) == Standby::Fed::taken);
 }
 
+TEST_CASE("what comes when all was taken out has its own time") {
+  StandbyPool pool(0);
+  Standby standby(pool, 0);
+  standby.hold();
+  const auto bytes = Video().second();
+  for (int s = 0; s < 3; s++) {
+    CHECK(standby.feed(bytes.data(), bytes.size(), kNow + s * kSecond) == Standby::Fed::taken);
+    CHECK(standby.heldSinceUs() == kNow + s * kSecond);
+    CHECK(taken(standby).times == std::vector<int64_t>{kNow + s * kSecond});
+  }
+}
+
 TEST_CASE("the memory has a ceiling: who holds most gives up its oldest, and a beginning recording gives up nothing") {
   constexpr size_t kCeiling = 16 * StandbyPool::kBlockBytes;
   StandbyPool pool(kCeiling);
