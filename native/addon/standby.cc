@@ -33,10 +33,10 @@ class StandbyStreams final : public Napi::ObjectWrap<StandbyStreams> {
     streams_[++lastId_] = std::make_unique<Standby>(pool_, info[0].As<Napi::Number>().Int64Value() * 1000);
     return Napi::Number::New(info.Env(), lastId_);
   }
-  // feed(id, bytes, nowUs): -1 no transport stream, 1 wait, else 0
+  // feed(id, bytes, nowUs, elapsedUs): -1 no transport stream, 1 wait, else 0
   Napi::Value Feed(const Napi::CallbackInfo& info) {
     const auto bytes = info[1].As<Napi::Uint8Array>();
-    const Standby::Fed fed = streamOf(info).feed(bytes.Data(), bytes.ByteLength(), info[2].As<Napi::Number>().Int64Value());
+    const Standby::Fed fed = streamOf(info).feed(bytes.Data(), bytes.ByteLength(), info[2].As<Napi::Number>().Int64Value(), info[3].As<Napi::Number>().Int64Value());
     return Napi::Number::New(info.Env(), static_cast<int>(fed));
   }
   void Hold(const Napi::CallbackInfo& info) { streamOf(info).hold(); }

@@ -8,8 +8,6 @@ namespace reelvault {
 namespace {
 // Arrivals closer together than this are told as one.
 constexpr int64_t kSameTimeUs = 20'000;
-// A step of the wall clock beyond this is no time that passed.
-constexpr int64_t kLongestStepUs = 2'000'000;
 }  // namespace
 
 bool StandbyPool::makeRoom() {
@@ -30,8 +28,8 @@ Standby::~Standby() {
   std::erase(pool_.members_, this);
 }
 
-Standby::Fed Standby::feed(const uint8_t* data, size_t length, int64_t wallUs) {
-  count(wallUs);
+Standby::Fed Standby::feed(const uint8_t* data, size_t length, int64_t wallUs, int64_t elapsedUs) {
+  elapsedUs_ = elapsedUs;
   first_.keep(received_, data, length);
   if (holding_ || keepUs_ > 0) store(data, length, wallUs);
   else front_ = end_ = received_ + length;
@@ -39,12 +37,6 @@ Standby::Fed Standby::feed(const uint8_t* data, size_t length, int64_t wallUs) {
   if (!parser_.feed(data, length)) return Fed::notTransportStream;
   if (!holding_) trim();
   return holding_ && received_ - heldFrom_ > kHoldBytes ? Fed::full : Fed::taken;
-}
-
-// Time goes on while bytes come, whatever is done to the wall clock.
-void Standby::count(int64_t wallUs) {
-  if (received_ > 0) elapsedUs_ += std::clamp<int64_t>(wallUs - lastWallUs_, 0, kLongestStepUs);
-  lastWallUs_ = wallUs;
 }
 
 void Standby::accessUnit(const ts::AccessUnit& unit) {

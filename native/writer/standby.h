@@ -53,7 +53,8 @@ class Standby final : private ts::AccessUnitSink {
   Standby& operator=(const Standby&) = delete;
 
   /// Takes the bytes in any case but the last. `full`: no more, please, until some were taken out.
-  Fed feed(const uint8_t* data, size_t length, int64_t wallUs);
+  /// `elapsedUs`: from any start, by a clock that is never set; what is kept is as old as it says.
+  Fed feed(const uint8_t* data, size_t length, int64_t wallUs, int64_t elapsedUs);
   /// A recording begins: nothing of what is kept, and nothing that comes from now on, is dropped any more.
   void hold();
   /// The oldest bytes kept.
@@ -89,7 +90,6 @@ class Standby final : private ts::AccessUnitSink {
   void clear();
   void trim();
   void dropTo(uint64_t offset);
-  void count(int64_t wallUs);
 
   StandbyPool& pool_;
   const int64_t keepUs_;
@@ -100,7 +100,7 @@ class Standby final : private ts::AccessUnitSink {
   uint64_t front_ = 0;      ///< bytes before it are gone
   uint64_t end_ = 0;        ///< bytes before it are kept, or gone
   uint64_t heldFrom_ = 0;   ///< received when hold() was called, or taken out since
-  int64_t lastWallUs_ = 0, elapsedUs_ = 0;
+  int64_t elapsedUs_ = 0;
   std::deque<Block> blocks_;
   std::deque<Mark> marks_;  ///< bytes from here on came at this time
   std::deque<Cut> cuts_;    ///< where a recording could begin

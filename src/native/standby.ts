@@ -12,7 +12,7 @@ export interface StandbyPiece {
 
 interface RawStandby {
   open(keepMs: number): number;
-  feed(id: number, bytes: Uint8Array, nowUs: number): number;
+  feed(id: number, bytes: Uint8Array, nowUs: number, elapsedUs: number): number;
   hold(id: number): void;
   take(id: number): StandbyPiece | null;
   status(id: number): { readonly bytes: number; readonly sinceUs: number | null };
@@ -60,9 +60,12 @@ export class StandbyStream {
     this.#id = id;
   }
 
-  /** Takes (copies) the bytes. False: give no more until `take` has answered null. `not-mpegts` where they are no transport stream. */
-  feed(bytes: Uint8Array, nowUs: number): boolean {
-    const fed = this.#raw.feed(this.#open, bytes, nowUs);
+  /**
+   * Takes (copies) the bytes. False: give no more until `take` has answered null. `not-mpegts` where they are no transport stream. `elapsedUs`: from
+   * any start, by a clock that is never set; it says how old is what is kept.
+   */
+  feed(bytes: Uint8Array, nowUs: number, elapsedUs: number): boolean {
+    const fed = this.#raw.feed(this.#open, bytes, nowUs, elapsedUs);
     if (fed >= 0) return fed === 0;
     throw new ReelError('not-mpegts', { expected: StandbyStreams.expected, got: this.#raw.got(this.#open) });
   }

@@ -13,6 +13,8 @@ export interface PublicationParams {
   readonly memory: StandbyMemory;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds from any start, by a clock that is never set. */
+  readonly elapsed: () => number;
   /** How much of what is not recorded is kept for a recording to begin with. */
   readonly keepMs: () => number;
   readonly open: (publication: Publication) => Promise<RecordingSession>;
@@ -82,8 +84,9 @@ export class Publication {
     if (this.#finished !== undefined) return true;
     this.#received += bytes.length;
     if (this.#session !== undefined) return this.#session.append(bytes);
+    const { now, elapsed } = this.#params;
     try {
-      return this.#standby?.feed(bytes, this.#params.now() * 1000) ?? true;
+      return this.#standby?.feed(bytes, now() * 1000, elapsed() * 1000) ?? true;
     } catch (error) {
       this.#fail(toReelError(error));
       return true;

@@ -30,6 +30,8 @@ export interface PublishersParams {
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds from any start, by a clock that is never set. */
+  readonly elapsed: () => number;
 }
 
 export class Publishers {
@@ -62,11 +64,11 @@ export class Publishers {
 
   /** As `Recorder.openSession`. A publisher that is refused leaves the place free, and a stream that only he has declared is forgotten. */
   async letIn(stream: string, publisher: string): Promise<Publication> {
-    const { streams, control, history, memory, events, log, now } = this.#params;
+    const { streams, control, history, memory, events, log, now, elapsed } = this.#params;
     const { volume } = streams.settingsFor(stream);
     this.mustBeFree(stream);
     const publication: Publication = new Publication({
-      ...{ stream, publisher, volume, now, memory },
+      ...{ stream, publisher, volume, now, elapsed, memory },
       keepMs: () => (streams.settingsFor(stream).preRecordSeconds ?? 0) * 1000,
       open: () => this.#record(publication),
       onTrouble: (error) => {

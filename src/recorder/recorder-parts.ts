@@ -55,7 +55,7 @@ export const recorderParts = (params: RecorderParams, events: EventEmitter<Recor
   const control = new RecordingControl({ streams, now, follow: (stream) => publishers.follow(stream) });
   const gaps = new GapCauses({ control, troubles, now });
   const publishers: Publishers = new Publishers({
-    ...{ streams, control, volumes, recordings, gaps, troubles, history, memory: standby, events, log, now },
+    ...{ streams, control, volumes, recordings, gaps, troubles, history, memory: standby, events, log, now, elapsed },
   });
   const views = new StreamViews({ streams, control, publishers, history });
   const slow = new SlowStorage({

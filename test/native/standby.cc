@@ -54,14 +54,14 @@ TEST_CASE("the newest seconds are kept, from a keyframe on, with the times they 
   std::vector<uint8_t> all;
   for (int s = 0; s < 20; s++) {
     const auto bytes = video.second();
-    CHECK(standby.feed(bytes.data(), bytes.size(), kNow + s * kSecond) == Standby::Fed::taken);
+    CHECK(standby.feed(bytes.data(), bytes.size(), kNow + s * kSecond, s * kSecond) == Standby::Fed::taken);
     all.insert(all.end(), bytes.begin(), bytes.end());
   }
   CHECK(standby.counters().packets == all.size() / 188);
   CHECK(standby.heldSinceUs() == kNow + 16 * kSecond);
   standby.hold();
   const auto more = video.second();
-  CHECK(standby.feed(more.data(), more.size(), kNow + 20 * kSecond) == Standby::Fed::taken);
+  CHECK(standby.feed(more.data(), more.size(), kNow + 20 * kSecond, 20 * kSecond) == Standby::Fed::taken);
   all.insert(all.end(), more.begin(), more.end());
   const Kept kept = taken(standby);
   CHECK(kept.bytes.size() == 5 * sizeOf(10));
@@ -76,22 +76,33 @@ TEST_CASE("a wall clock that is set neither empties what is kept nor lets it gro
     Video video;
     for (int s = 0; s < 20; s++) {
       const auto bytes = video.second();
-      CHECK(standby.feed(bytes.data(), bytes.size(), kNow + s * kSecond + (s < 18 ? 0 : step)) == Standby::Fed::taken);
+      CHECK(standby.feed(bytes.data(), bytes.size(), kNow + s * kSecond + (s < 18 ? 0 : step), s * kSecond) == Standby::Fed::taken);
     }
     CHECK(standby.held() >= 3 * sizeOf(10));
     CHECK(standby.held() <= 6 * sizeOf(10));
   }
 }
 
+TEST_CASE("what comes in bursts is kept for no longer than what comes evenly") {
+  StandbyPool pool(1 << 20);
+  Standby standby(pool, 30 * kSecond);
+  Video video;
+  for (int s = 0; s <= 200; s += 5) {
+    const auto bytes = video.second();
+    CHECK(standby.feed(bytes.data(), bytes.size(), kNow + s * kSecond, s * kSecond) == Standby::Fed::taken);
+  }
+  CHECK(standby.heldSinceUs() == kNow + 170 * kSecond);
+}
+
 TEST_CASE("without seconds to keep nothing is kept before a recording begins, and everything from there on") {
   StandbyPool pool(0);
   Standby standby(pool, 0);
   const auto bytes = Video().second();
-  CHECK(standby.feed(bytes.data(), bytes.size(), kNow) == Standby::Fed::taken);
+  CHECK(standby.feed(bytes.data(), bytes.size(), kNow, 0) == Standby::Fed::taken);
   CHECK(pool.used() == 0);
   CHECK(!standby.front());
   standby.hold();
-  CHECK(standby.feed(bytes.data(), bytes.size(), kNow + kSecond) == Standby::Fed::taken);
+  CHECK(standby.feed(bytes.data(), bytes.size(), kNow + kSecond, kSecond) == Standby::Fed::taken);
   CHECK(taken(standby).bytes == bytes);
 }
 
@@ -100,11 +111,11 @@ TEST_CASE("a beginning recording asks its publisher to wait, and goes on as it i
   Standby standby(pool, 0);
   standby.hold();
   const auto bytes = Video().second(2000);
-  CHECK(standby.feed(bytes.data(), bytes.size(), kNow) == Standby::Fed::taken);
-  CHECK(standby.feed(bytes.data(), bytes.size(), kNow) == Standby::Fed::full);
+  CHECK(standby.feed(bytes.data(), bytes.size(), kNow, 0) == Standby::Fed::taken);
+  CHECK(standby.feed(bytes.data(), bytes.size(), kNow, 0) == Standby::Fed::full);
   CHECK(standby.held() == 2 * bytes.size());
   CHECK(taken(standby).bytes.size() == 2 * bytes.size());
-  CHECK(standby.feed(bytes.data(), bytes.size(), kNow) == Standby::Fed::taken);
+  CHECK(standby.feed(bytes.data(), bytes.size(), kNow, 0) == Standby::Fed::taken);
 }
 
 TEST_CASE("what comes when all was taken out has its own time") {
@@ -113,7 +124,7 @@ TEST_CASE("what comes when all was taken out has its own time") {
   standby.hold();
   const auto bytes = Video().second();
   for (int s = 0; s < 3; s++) {
-    CHECK(standby.feed(bytes.data(), bytes.size(), kNow + s * kSecond) == Standby::Fed::taken);
+    CHECK(standby.feed(bytes.data(), bytes.size(), kNow + s * kSecond, s * kSecond) == Standby::Fed::taken);
     CHECK(standby.heldSinceUs() == kNow + s * kSecond);
     CHECK(taken(standby).times == std::vector<int64_t>{kNow + s * kSecond});
   }
@@ -127,8 +138,8 @@ TEST_CASE("the memory has a ceiling: who holds most gives up its oldest, and a b
   std::vector<uint8_t> all;
   for (int s = 0; s < 30; s++) {
     const auto much = video.second(600), little = other.second(10);
-    CHECK(large.feed(much.data(), much.size(), kNow + s * kSecond) == Standby::Fed::taken);
-    CHECK(small.feed(little.data(), little.size(), kNow + s * kSecond) == Standby::Fed::taken);
+    CHECK(large.feed(much.data(), much.size(), kNow + s * kSecond, s * kSecond) == Standby::Fed::taken);
+    CHECK(small.feed(little.data(), little.size(), kNow + s * kSecond, s * kSecond) == Standby::Fed::taken);
     all.insert(all.end(), much.begin(), much.end());
     CHECK(pool.used() <= kCeiling);
   }
@@ -138,7 +149,7 @@ TEST_CASE("the memory has a ceiling: who holds most gives up its oldest, and a b
   const uint64_t held = large.held();
   for (int s = 30; s < 300; s++) {
     const auto little = other.second(10);
-    CHECK(small.feed(little.data(), little.size(), kNow + s * kSecond) == Standby::Fed::taken);
+    CHECK(small.feed(little.data(), little.size(), kNow + s * kSecond, s * kSecond) == Standby::Fed::taken);
     CHECK(pool.used() <= kCeiling);
   }
   CHECK(large.held() == held);
@@ -154,9 +165,9 @@ TEST_CASE("a group of pictures larger than all the memory is not kept, the next 
   Video video;
   const auto much = video.second(2000), little = video.second(20);
   for (size_t at = 0; at < much.size(); at += 1316)
-    CHECK(standby.feed(much.data() + at, std::min<size_t>(1316, much.size() - at), kNow) == Standby::Fed::taken);
+    CHECK(standby.feed(much.data() + at, std::min<size_t>(1316, much.size() - at), kNow, 0) == Standby::Fed::taken);
   CHECK(pool.used() <= 2 * StandbyPool::kBlockBytes);
-  CHECK(standby.feed(little.data(), little.size(), kNow + kSecond) == Standby::Fed::taken);
+  CHECK(standby.feed(little.data(), little.size(), kNow + kSecond, kSecond) == Standby::Fed::taken);
   standby.hold();
   CHECK(taken(standby).bytes == little);
 }
@@ -165,7 +176,7 @@ TEST_CASE("what is no transport stream is told, with how it begins") {
   StandbyPool pool(1 << 20);
   Standby standby(pool, kSecond);
   const std::vector<uint8_t> zeros(128 * 1024, 0);
-  CHECK(standby.feed(zeros.data(), zeros.size(), kNow) == Standby::Fed::notTransportStream);
+  CHECK(standby.feed(zeros.data(), zeros.size(), kNow, 0) == Standby::Fed::notTransportStream);
   CHECK(standby.got().find("that begin with 00 00") != std::string::npos);
 }
 
@@ -174,7 +185,7 @@ TEST_CASE("memory goes back when a stream goes") {
   {
     Standby standby(pool, kSecond);
     const auto bytes = Video().second();
-    CHECK(standby.feed(bytes.data(), bytes.size(), kNow) == Standby::Fed::taken);
+    CHECK(standby.feed(bytes.data(), bytes.size(), kNow, 0) == Standby::Fed::taken);
     CHECK(pool.used() > 0);
   }
   CHECK(pool.used() == 0);

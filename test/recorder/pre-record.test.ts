@@ -13,7 +13,11 @@ const hour = Date.UTC(2026, 10, 21, 14);
 const run = async (params: { from: number; kept: number; off: number; on: number; standbyBytes?: number }) => {
   let now = params.from;
   const { standbyBytes } = params;
-  const host = await Host.start({ now: () => now, ...(standbyBytes === undefined ? {} : { standbyBytes }) });
+  const host = await Host.start({
+    now: () => now,
+    elapsed: () => now,
+    ...(standbyBytes === undefined ? {} : { standbyBytes }),
+  });
   try {
     const { bytes } = await clip(40);
     const step = Math.floor(bytes.length / 400 / 188) * 188;
@@ -91,7 +95,7 @@ test('a memory that is too small keeps less, and loses nothing of what follows',
 
 test('it never begins before what was recorded last, and the gap that is left says why', async () => {
   let now = hour + 600_000;
-  const host = await Host.start({ now: () => now });
+  const host = await Host.start({ now: () => now, elapsed: () => now });
   try {
     const { bytes } = await clip(40);
     const step = Math.floor(bytes.length / 400 / 188) * 188;
