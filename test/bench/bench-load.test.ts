@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { makeCertificate } from '../../src/tls/certificate.ts';
 import { startLoad } from './ingest-load.ts';
 
 const chunk = 32_768;
@@ -23,12 +25,16 @@ describe('the load of live streams', { timeout: 60_000 }, () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  const serve = async (handle: http.RequestListener) => {
-    const server = http.createServer(handle).listen(0, '127.0.0.1');
-    await once(server, 'listening');
+  const serve = async (handle: http.RequestListener, pair?: { readonly key: string; readonly certificate: string }) => {
+    const server =
+      pair === undefined
+        ? http.createServer(handle)
+        : https.createServer({ key: pair.key, cert: pair.certificate }, handle);
+    await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as AddressInfo;
+    const kind = pair === undefined ? 'tcp' : 'tls';
     return {
-      target: (name: string) => `PUT tcp:127.0.0.1:${port} /ingest/${name}`,
+      target: (name: string) => `PUT ${kind}:127.0.0.1:${port} /ingest/${name}`,
       [Symbol.asyncDispose]: async () => {
         server.closeAllConnections();
         server.close();
@@ -75,5 +81,19 @@ describe('the load of live streams', { timeout: 60_000 }, () => {
     assert.equal(report.broken, 1);
     assert.equal(report.succeeded, 1);
     assert.match(report.failure, /409/);
+  });
+
+  test('over TLS a recorder that closes one stream is told of that one only', async () => {
+    await using server = await serve(
+      (request, response) => {
+        if (request.url === '/ingest/closed') return void request.socket.destroy();
+        request.resume().once('end', () => setTimeout(() => response.end(), 1_000));
+      },
+      await makeCertificate('localhost', Date.now()),
+    );
+    const targets = ['closed', 'closed', 'well', 'well'].map((name) => server.target(name));
+    await using load = await startLoad(file, 2, targets);
+    const { broken, succeeded, failure } = await load.report;
+    assert.deepEqual({ broken, succeeded, failure }, { broken: 2, succeeded: 2, failure: '' });
   });
 });

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -74,10 +75,8 @@ void Connection::makeNonBlocking() { (void)::fcntl(fd_.get(), F_SETFL, ::fcntl(f
 
 ssize_t Connection::write(const char* data, size_t length) {
   if (tls_ != nullptr) {
-    const int took = ::SSL_write(tls_, data, static_cast<int>(length));
-    if (took > 0) return took;
-    const int error = ::SSL_get_error(tls_, took);
-    return error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ ? 0 : -1;
+    ::ERR_clear_error();
+    return tookOfTls(::SSL_write(tls_, data, static_cast<int>(length)));
   }
   const ssize_t took = ::send(fd_.get(), data, length, MSG_NOSIGNAL);
   if (took >= 0) return took;
@@ -86,12 +85,17 @@ ssize_t Connection::write(const char* data, size_t length) {
 
 ssize_t Connection::read(char* into, size_t length) {
   if (tls_ != nullptr) {
-    const int took = ::SSL_read(tls_, into, static_cast<int>(length));
-    if (took > 0) return took;
-    const int error = ::SSL_get_error(tls_, took);
-    return error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ ? 0 : -1;
+    ::ERR_clear_error();
+    return tookOfTls(::SSL_read(tls_, into, static_cast<int>(length)));
   }
   const ssize_t took = ::recv(fd_.get(), into, length, 0);
   if (took > 0) return took;
   return took < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+}
+
+// One queue of errors serves all connections of a thread: what a broken one leaves in it would be told of this one, too.
+ssize_t Connection::tookOfTls(int took) {
+  if (took > 0) return took;
+  const int error = ::SSL_get_error(tls_, took);
+  return error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ ? 0 : -1;
 }

@@ -25,6 +25,8 @@ class Connection {
   void makeNonBlocking();
 
  private:
+  ssize_t tookOfTls(int took);
+
   reelvault::UniqueFd fd_;
   SSL* tls_ = nullptr;
 };

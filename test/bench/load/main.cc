@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -95,6 +96,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: publish-load CLIP CHUNK_BYTES BITS_PER_SECOND SECONDS < TARGETS\n");
     return 2;
   }
+  (void)std::signal(SIGPIPE, SIG_IGN);  // a recorder that closes is told in the report; OpenSSL writes without MSG_NOSIGNAL
   try {
     run(argv[1], std::stoul(argv[2]), std::stod(argv[3]), std::stod(argv[4]));
     return 0;
