@@ -106,9 +106,9 @@ export class Publication {
     return this.#turn;
   }
 
-  /** Another length is to be kept from now on: it begins anew. */
+  /** Another length is to be kept from now on: it begins anew. What a recording begins with stays as it is. */
   keepAnew(): void {
-    if (this.#busy !== undefined || this.#standby === undefined) return;
+    if (this.#busy === 'opening' || this.#standby === undefined) return;
     this.#standby.close();
     this.#standby = this.#newStandby();
   }

@@ -104,3 +104,24 @@ test('a disk that stands still: its publisher is let go on, other volumes do not
   for (const { offset, length, crc32c: sum } of segments)
     assert.equal(crc32c(reel.subarray(offset, offset + length)), sum);
 });
+
+test('seconds to keep that are asked for while a recording ends are kept', async (t) => {
+  const { host, freeze, thaw } = await hostOnDisk(t);
+  const { recorder } = host;
+  const { bytes } = await clip(10);
+  await recorder.put('cam', { volume: 'main' });
+  const session = await recorder.openSession('cam', 'test');
+  session.append(bytes.subarray(0, 188 * 1000));
+  await freeze();
+  const { promise: ending, resolve } = Promise.withResolvers<void>();
+  session.onDrain = resolve;
+  const ordered = recorder.order('cam', { mode: 'off' });
+  await ending;
+  await recorder.put('cam', { preRecordSeconds: 10 });
+  assert.equal(recorder.isRecording('cam'), true, 'it is not durable yet');
+  await thaw();
+  await ordered;
+  session.append(bytes.subarray(188 * 1000));
+  assert.ok(recorder.status('cam').kept.bytes > 0);
+  await session.finish();
+});
