@@ -33,9 +33,8 @@ export const metricsPart = (params: MetricsParams): MetricsPart => {
     durable.set(stream, sum);
   });
   return () => {
-    const counters = recorder.counters();
-    const published = new Set(recorder.published);
-    const lags = recorder.lags();
+    const { counters, lags, droppedBytes, standbyBytes, notRecorded } = recorder.measures;
+    const published = new Set(recorder.measures.published);
     return {
       volumes: volumes.list().map((view) => {
         const facts = volumes.watched(view.name);
@@ -49,8 +48,8 @@ export const metricsPart = (params: MetricsParams): MetricsPart => {
           plane: facts?.plane?.status ?? null,
         };
       }),
-      preRecordBytes: recorder.standbyUsed,
-      streamsOff: recorder.notRecorded(),
+      preRecordBytes: standbyBytes,
+      streamsOff: notRecorded,
       streams: [...new Set([...durable.keys(), ...published])].map((stream) => ({
         stream,
         recording: recorder.isRecording(stream),
@@ -58,7 +57,7 @@ export const metricsPart = (params: MetricsParams): MetricsPart => {
         ...(durable.get(stream) ?? { segments: 0, bytes: 0 }),
         transport: { ...counters.get(stream) },
         lag: lags.get(stream),
-        dropped: recorder.droppedBytes.get(stream) ?? 0,
+        dropped: droppedBytes.get(stream) ?? 0,
       })),
       durableLag,
       retention: retention.states,

@@ -213,7 +213,12 @@ export class Service {
       }),
       metrics,
       ingest: ingestPlugin({ recorder: this.#recorder, idleMs: settings.ingestIdleMs }),
-      playback: playbackPlugin({ source: this.#recorder, liveSegments, liveLingerMs: 3 * settings.segmentMs, now }),
+      playback: playbackPlugin({
+        source: this.#recorder.recorded,
+        liveSegments,
+        liveLingerMs: 3 * settings.segmentMs,
+        now,
+      }),
       local,
     });
     this.#listeners = new Listeners({

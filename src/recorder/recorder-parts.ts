@@ -4,7 +4,9 @@ import { StandbyMemory } from '../native.ts';
 import { AttachedVolumes } from './attached-volumes.ts';
 import { DeclaredStreams } from './declared-streams.ts';
 import { GapCauses } from './gap-causes.ts';
+import { Measures } from './measures.ts';
 import { Publishers } from './publishers.ts';
+import { RecordedStreams } from './recorded-streams.ts';
 import { RecordingControl } from './recording-control.ts';
 import { Recordings } from './recordings.ts';
 import { SlowStorage } from './slow-storage.ts';
@@ -23,8 +25,9 @@ export interface RecorderParts {
   readonly publishers: Publishers;
   readonly control: RecordingControl;
   readonly views: StreamViews;
+  readonly recorded: RecordedStreams;
+  readonly measures: Measures;
   readonly history: StreamHistory;
-  readonly standby: StandbyMemory;
   readonly troubles: TroubleLog;
   readonly gaps: GapCauses;
   readonly slow: SlowStorage;
@@ -62,5 +65,10 @@ export const recorderParts = (params: RecorderParams, events: EventEmitter<Recor
     ...{ elapsed, mostMs: holdBackMs, troubles, log },
     onShedding: (publication, dropping, bytes) => events.emit('shedding', publication, dropping, bytes),
   });
-  return { streams, recordings, attached, volumes, publishers, control, views, history, standby, troubles, gaps, slow };
+  const recorded = new RecordedStreams({ streams, attached, publishers, history });
+  const measures = new Measures({ streams, control, publishers, recordings, slow, standby });
+  return {
+    ...{ streams, recordings, attached, volumes, publishers, control },
+    ...{ views, recorded, measures, history, troubles, gaps, slow },
+  };
 };

@@ -8,18 +8,23 @@ import { gapFlags } from '../archive/gap-reasons.ts';
 import type { Gap } from '../archive/gaps.ts';
 import type { RecoveredReel } from '../archive/recovery.ts';
 import type { ReelError } from '../errors.ts';
-import type { RecoveryReport, StreamCounters } from '../native.ts';
+import type { RecoveryReport } from '../native.ts';
 import type { AttachedVolume } from './attached-volumes.ts';
-import { unknownStream } from './declared-streams.ts';
+import type { Measures } from './measures.ts';
 import type { Publication } from './publication.ts';
+import type { RecordedStreams } from './recorded-streams.ts';
 import { type RecorderParts, recorderParts } from './recorder-parts.ts';
 import type { OrderRequest } from './recording-control.ts';
 import type { Wanted } from './recording-rules.ts';
 import type { Schedule } from './schedule.ts';
-import type { NumberAnchor, StreamSettings } from './stream-registry.ts';
-import type { RecorderEvents, RecorderParams, RecordingLag, StreamStatus, StreamView } from './types.ts';
+import type { StreamSettings } from './stream-registry.ts';
+import type { RecorderEvents, RecorderParams, StreamStatus, StreamView } from './types.ts';
 
 export class Recorder extends EventEmitter<RecorderEvents> {
+  /** For playback. */
+  readonly recorded: RecordedStreams;
+  /** For metrics. */
+  readonly measures: Measures;
   readonly #params: RecorderParams;
   readonly #parts: RecorderParts;
   #clock: NodeJS.Timeout | undefined;
@@ -29,6 +34,8 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     super();
     this.#params = params;
     this.#parts = recorderParts(params, this);
+    this.recorded = this.#parts.recorded;
+    this.measures = this.#parts.measures;
   }
 
   async start(): Promise<void> {
@@ -58,11 +65,6 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   /** The volumes in use. */
   get attached(): string[] {
     return this.#parts.attached.names;
-  }
-
-  /** The streams that somebody publishes now, recorded or not. */
-  get published(): string[] {
-    return this.#parts.publishers.all.map(({ stream }) => stream);
   }
 
   /** How the native writer writes on this machine. */
@@ -124,11 +126,6 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.#parts.views.status(name);
   }
 
-  /** Of the streams that are published, recorded or not. */
-  counters(): ReadonlyMap<string, StreamCounters> {
-    return new Map(this.#parts.publishers.all.map((each) => [each.stream, each.status().counters]));
-  }
-
   /** Records the stream or does not, whoever publishes it; resolves when that is on disk. `not-found` for one that is not declared. */
   async order(name: string, request: OrderRequest): Promise<StreamView> {
     await this.#parts.control.setOrder(name, request);
@@ -137,20 +134,10 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.get(name);
   }
 
-  /** Bytes that were dropped since the start because the storage was too slow, by stream. */
-  get droppedBytes(): ReadonlyMap<string, number> {
-    return this.#parts.slow.dropped;
-  }
-
   /** What kept, or keeps, all streams from being recorded. Unix milliseconds. */
   noteTrouble(reason: 'clock' | 'stopped', from: number, to: number): void {
     this.#parts.troubles.was('service', reason, from, to);
     this.#parts.recordings.noteGap(gapFlags([reason]));
-  }
-
-  /** How far each recording that runs is behind what came in, by stream. */
-  lags(): ReadonlyMap<string, RecordingLag> {
-    return this.#parts.recordings.lags();
   }
 
   /** Declares or changes a stream; a change holds from the next recording on, what is kept in memory from now on. */
@@ -180,16 +167,6 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   /** Whether the stream is to be recorded now, and what says so. */
   wanted(name: string): Wanted {
     return this.#parts.control.wanted(name);
-  }
-
-  /** Memory for what is not recorded, of all streams; bytes. */
-  get standbyUsed(): number {
-    return this.#parts.standby.used;
-  }
-
-  /** Streams that are not to be recorded now, and what says so. */
-  notRecorded(): { readonly stream: string; readonly by: Wanted['by'] }[] {
-    return this.#parts.views.notRecorded();
   }
 
   /** What the stream would record with, or does: its settings, or the defaults. `invalid-argument` for a name no stream can have. */
@@ -228,33 +205,13 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     return this.#parts.attached.recoverReel(volume, stream, hour);
   }
 
-  // What playback asks.
-
+  /** The archive that holds the stream. As `RecordedStreams.archive`. */
   archive(name: string): VolumeArchive {
-    const settings = this.#parts.streams.registry.get(name);
-    if (settings !== undefined) return this.#parts.attached.get(settings.volume).archive;
-    const archive = this.#parts.attached.holderOf(name);
-    if (archive === undefined) throw unknownStream(name);
-    return archive;
+    return this.recorded.archive(name);
   }
 
-  segmentMs(name: string): number {
-    return this.#parts.streams.segmentMs(name);
-  }
-
+  /** Being recorded, or about to be, or what was is being made durable. */
   isRecording(name: string): boolean {
-    return this.#parts.publishers.get(name)?.isRecording === true;
-  }
-
-  idleMs(name: string): number {
-    return this.#parts.history.idleMs(name);
-  }
-
-  anchor(name: string): NumberAnchor | undefined {
-    return this.#parts.streams.registry.anchor(name);
-  }
-
-  setAnchor(name: string, anchor: NumberAnchor): Promise<void> {
-    return this.#parts.streams.registry.setAnchor(name, anchor);
+    return this.recorded.isRecording(name);
   }
 }

@@ -2,7 +2,6 @@
 import type { DeclaredStreams } from './declared-streams.ts';
 import type { Publishers } from './publishers.ts';
 import type { RecordingControl } from './recording-control.ts';
-import type { Wanted } from './recording-rules.ts';
 import type { StreamHistory } from './stream-history.ts';
 import type { StreamSettings } from './stream-registry.ts';
 import type { StreamStatus, StreamView } from './types.ts';
@@ -53,13 +52,5 @@ export class StreamViews {
     const { bytes = 0, sinceUs = null } = publication?.kept() ?? {};
     const kept = { bytes, since: sinceUs === null ? null : Math.round(sinceUs / 1000) };
     return { ...view, kept, session, failure: history.failure(name) };
-  }
-
-  /** Streams that are not to be recorded now, and what says so. */
-  notRecorded(): { readonly stream: string; readonly by: Wanted['by'] }[] {
-    return this.#params.streams.registry.list().flatMap(({ name }) => {
-      const { record, by } = this.#params.control.wanted(name);
-      return record ? [] : [{ stream: name, by }];
-    });
   }
 }

@@ -21,7 +21,7 @@ const recorder = new Recorder({
 await recorder.start();
 await recorder.attachVolume({ name: 'bench', uuid: '00000000-0000-4000-8000-000000000000', jail });
 const app = fastify({ logger: false });
-await app.register(playbackPlugin({ source: recorder, liveSegments: 6, liveLingerMs: 12_000, now: Date.now }));
+await app.register(playbackPlugin({ source: recorder.recorded, liveSegments: 6, liveLingerMs: 12_000, now: Date.now }));
 const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
 /** Unused by the service itself: what the bench asks beside playback. */

@@ -110,7 +110,7 @@ export class Host {
     });
     await app.register(ingestPlugin({ recorder, idleMs: options.idleMs ?? 10_000 }));
     const { liveSegments = 6, liveLingerMs = 10_000 } = options;
-    await app.register(playbackPlugin({ source: recorder, liveSegments, liveLingerMs, now }));
+    await app.register(playbackPlugin({ source: recorder.recorded, liveSegments, liveLingerMs, now }));
     forPublishers(app.server);
     await app.listen({ host: '127.0.0.1', port: 0 });
     return new Host({ directory, recorder, keys, app, jail, options });

@@ -194,7 +194,7 @@ test('an order for one that nobody publishes counts for the next publisher, and 
     recorder.lookAtClock();
     await until('a recording', () => recorder.status('cam').recording);
     assert.equal((await recorder.get('cam')).order, null);
-    await until('it to be under way', () => recorder.counters().get('cam')?.packets === 0);
+    await until('it to be under way', () => recorder.measures.counters.get('cam')?.packets === 0);
     stage.send(session, 2);
     // The clock is set back: the order holds again, for as long as it said.
     stage.nowMs = at + 30_000;
@@ -277,7 +277,7 @@ test('a stop of the service and a drain leave no publisher behind that is not re
   });
   await stage.host.stop();
   assert.equal((await told).code, 'recording-stopped');
-  assert.deepEqual(stage.recorder.published, []);
+  assert.deepEqual(stage.recorder.measures.published, []);
 });
 
 test('what is published and not recorded must be a transport stream, too', async () => {

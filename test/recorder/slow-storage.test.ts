@@ -89,7 +89,7 @@ test('a disk that stands still: its publisher is let go on, other volumes do not
   await until('the disk to have caught up', () => told.length === 2);
   const [, [, dropped] = [false, 0]] = told;
   assert.ok(dropped >= bytes.length, `${dropped} dropped`);
-  assert.equal(recorder.droppedBytes.get('cam'), dropped);
+  assert.equal(recorder.measures.droppedBytes.get('cam'), dropped);
   await send(bytes);
   const summary = await session.finish();
   assert.equal(summary.bytes, 6 * bytes.length + bytes.length - dropped, 'what was not dropped is there');
