@@ -26,10 +26,11 @@ describe('the load of live streams', { timeout: 60_000 }, () => {
   after(() => rm(folder, { recursive: true, force: true }));
 
   const serve = async (handle: http.RequestListener, pair?: { readonly key: string; readonly certificate: string }) => {
+    // Without TLS 1.3 no session tickets come, whose reading would hide what another connection left in OpenSSL's queue of errors.
     const server =
       pair === undefined
         ? http.createServer(handle)
-        : https.createServer({ key: pair.key, cert: pair.certificate }, handle);
+        : https.createServer({ key: pair.key, cert: pair.certificate, maxVersion: 'TLSv1.2' }, handle);
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as AddressInfo;
     const kind = pair === undefined ? 'tcp' : 'tls';
@@ -91,9 +92,9 @@ describe('the load of live streams', { timeout: 60_000 }, () => {
       },
       await makeCertificate('localhost', Date.now()),
     );
-    const targets = ['closed', 'closed', 'well', 'well'].map((name) => server.target(name));
+    const targets = ['closed', 'well', 'well'].map((name) => server.target(name));
     await using load = await startLoad(file, 2, targets);
     const { broken, succeeded, failure } = await load.report;
-    assert.deepEqual({ broken, succeeded, failure }, { broken: 2, succeeded: 2, failure: '' });
+    assert.deepEqual({ broken, succeeded, failure }, { broken: 1, succeeded: 2, failure: '' });
   });
 });
