@@ -12,6 +12,13 @@ import { removeStorage } from './storage.ts';
 
 const program = path.resolve(import.meta.dirname, '../../src/cli/reelvault.sh');
 
+export interface Setup {
+  /** What starts it in the place of reelvault: a program with its first arguments. */
+  readonly command?: readonly [string, ...string[]];
+  /** Before its first start, once its datapath is there. */
+  readonly prepare?: (datapath: string) => Promise<void>;
+}
+
 /** One line of `serve --json`. */
 export interface ServiceEvent {
   readonly event: 'ready' | 'started' | 'died' | 'refused' | 'stopping' | 'waiting' | 'stopped';
@@ -58,23 +65,27 @@ export class Service {
   readonly events: ServiceEvent[] = [];
   readonly settings: Readonly<Record<string, string>>;
   readonly url: string;
+  readonly #setup: Setup;
   /** What the service wrote to its log, and what it printed. */
   log = '';
   #password = '';
   #process: ChildProcess | undefined;
   #ended: Promise<number | null> = Promise.resolve(null);
 
-  private constructor(folder: string, port: number, settings: Readonly<Record<string, string>>) {
+  private constructor(folder: string, port: number, settings: Readonly<Record<string, string>>, setup: Setup) {
     this.folder = folder;
     this.url = `https://127.0.0.1:${port}`;
     this.settings = settings;
+    this.#setup = setup;
   }
 
   /** `settings` are further environment variables. Starts it. */
-  static async make(settings: Readonly<Record<string, string>> = {}): Promise<Service> {
-    const service = new Service(await mkdtemp(path.join(os.tmpdir(), 'rv-e2e-')), await freePort(), settings);
+  static async make(settings: Readonly<Record<string, string>> = {}, setup: Setup = {}): Promise<Service> {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'rv-e2e-'));
+    const service = new Service(folder, await freePort(), settings, setup);
     try {
       await mkdir(service.datapath);
+      await setup.prepare?.(service.datapath);
       await service.start();
       return service;
     } catch (error) {
@@ -102,7 +113,8 @@ export class Service {
 
   /** Resolves when it is ready. */
   async start(): Promise<void> {
-    const child = spawn(program, ['--json', 'serve'], { env: this.#environment(), detached: true });
+    const [file, ...args] = this.#setup.command ?? [program];
+    const child = spawn(file, [...args, '--json', 'serve'], { env: this.#environment(), detached: true });
     this.#process = child;
     this.#ended = new Promise((resolve) => child.once('close', resolve));
     child.stderr.on('data', (bytes) => (this.log += String(bytes)));

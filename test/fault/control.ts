@@ -6,7 +6,7 @@ import { run } from '../../src/exec/run.ts';
 const fixtures = path.resolve(import.meta.dirname, '../../fixtures');
 
 /** The bits of `kinds` in fault.c. */
-export const kinds = { changes: 1, reads: 2, takesSpace: 4, exec: 8, interruptible: 16 } as const;
+export const kinds = { changes: 1, reads: 2, takesSpace: 4, exec: 8, interruptible: 16, looks: 32 } as const;
 const everyKind = kinds.changes | kinds.reads | kinds.exec;
 const classOf = (kind: number): number => kind & everyKind;
 export const isExec = (kind: number): boolean => (kind & kinds.exec) !== 0;
@@ -32,8 +32,8 @@ export interface SeenCall {
 }
 
 /** Offsets in `struct control`. */
-const layout = { count: 24, hits: 32, replacement: 40, programs: 552, prefixes: 1064, size: 3112 };
-const mode = { off: 0, trace: 1, inject: 2, interrupt: 3 } as const;
+const layout = { count: 24, hits: 32, replacement: 40, programs: 552, prefixes: 1064, calls: 3112, size: 3368 };
+const mode = { off: 0, trace: 1, inject: 2, interrupt: 3, every: 4 } as const;
 const action = { fail: 0, hang: 1, replace: 3 } as const;
 
 export class FaultControl {
@@ -60,7 +60,7 @@ export class FaultControl {
     return control;
   }
 
-  /** For the environment of the helper. */
+  /** For the environment of the helper, or of the daemon. */
   get environment(): Readonly<Record<string, string>> {
     return { LD_PRELOAD: this.#library, FAULT_CONTROL: this.page, FAULT_TRACE: this.trace };
   }
@@ -84,6 +84,12 @@ export class FaultControl {
   /** Each call of `programs` that a signal may interrupt is interrupted once. */
   interrupt(programs: readonly string[]): void {
     this.#write(mode.interrupt, { nth: 0, kinds: kinds.interruptible, programs: programs.join(',') });
+  }
+
+  /** Each of these calls fails, on files beneath `prefix` only, until `off`. */
+  failEach(calls: readonly string[], prefix: string, error: keyof typeof errors): void {
+    const which = { nth: 0, programs: '', kinds: everyKind | kinds.looks };
+    this.#write(mode.every, { ...which, error: errors[error], calls: calls.join(','), prefixes: [prefix] });
   }
 
   off(): void {
@@ -131,6 +137,9 @@ export class FaultControl {
       readonly error?: number;
       readonly action?: number;
       readonly replacement?: string;
+      /** As `programs`. */
+      readonly calls?: string;
+      readonly prefixes?: readonly string[];
     },
   ): void {
     const bytes = Buffer.alloc(layout.size);
@@ -140,7 +149,9 @@ export class FaultControl {
     bytes.writeBigUInt64LE(BigInt(order.nth), 16);
     bytes.write(order.replacement ?? '', layout.replacement);
     bytes.write(order.programs, layout.programs);
-    for (const [index, prefix] of this.#prefixes.entries()) bytes.write(prefix, layout.prefixes + index * 512);
+    bytes.write(order.calls ?? '', layout.calls);
+    for (const [index, prefix] of (order.prefixes ?? this.#prefixes).entries())
+      bytes.write(prefix, layout.prefixes + index * 512);
     writeFileSync(this.trace, '');
     const page = openSync(this.page, 'r+');
     writeSync(page, bytes);
