@@ -14,6 +14,7 @@ export * from './native/standby.ts';
 
 interface Addon {
   crc32c(bytes: Uint8Array, crc: number): number;
+  readCached(fd: number, into: Uint8Array, position: number): number;
   openBeneath(dirFd: number, crossMounts: boolean, path: string, flags: number, mode: number): number;
   mkdirBeneath(dirFd: number, crossMounts: boolean, path: string, mode: number): void;
   unlinkBeneath(dirFd: number, crossMounts: boolean, path: string, isDirectory: boolean): void;
@@ -44,6 +45,16 @@ const milliseconds = (value: number): number => {
 
 /** CRC-32C (RFC 3720 appendix B.4) of `bytes`; pass the former result as `crc` to go on over several pieces. */
 export const crc32c = (bytes: Uint8Array, crc = 0): number => addon.crc32c(bytes, crc);
+
+// The page cache
+
+/**
+ * Fills `into` with what the page cache holds of the file from `position` on, and answers how many bytes that is; -1 where it holds none, or cannot
+ * tell: then an ordinary read does it. Never waits for a disk. A thread of the pool costs more than such a read, on a busy machine hundreds
+ * of times as much.
+ */
+export const readCached = (fd: number, into: Uint8Array, position: number): number =>
+  addon.readCached(descriptor(fd), into, position);
 
 // The jail: paths below a directory descriptor, walked by the kernel, which refuses to leave (EXDEV) or to follow a link (ELOOP).
 // Failures are Errors with `code`, `errno`, `syscall` and `path`, as those of node:fs.

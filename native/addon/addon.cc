@@ -5,6 +5,7 @@
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   reelvault::registerChecksum(env, exports);
+  reelvault::registerCachedRead(env, exports);
   reelvault::registerJail(env, exports);
   reelvault::registerProcess(env, exports);
   reelvault::registerUnixSocket(env, exports);

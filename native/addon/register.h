@@ -5,6 +5,7 @@ namespace reelvault {
 
 // One function for each operation of the addon; each puts its functions on `exports`.
 void registerChecksum(Napi::Env env, Napi::Object exports);
+void registerCachedRead(Napi::Env env, Napi::Object exports);
 void registerJail(Napi::Env env, Napi::Object exports);
 void registerProcess(Napi::Env env, Napi::Object exports);
 void registerUnixSocket(Napi::Env env, Napi::Object exports);

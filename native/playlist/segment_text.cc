@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdio>
 #include <ctime>
+#include <utility>
 
 namespace reelvault {
 namespace {
@@ -47,9 +48,8 @@ std::string dateOfHour(int64_t hour) {
 
 }  // namespace
 
-std::string_view SegmentText::write(const SegmentRun& run) {
-  out_.clear();
-  out_.reserve((run.end - run.first) * kUsualLines);
+size_t SegmentText::write(const SegmentRun& run) {
+  out_.reserve(out_.size() + (run.end - run.first) * kUsualLines);
   uint32_t tables = run.tables;
   for (uint32_t at = run.first; at < run.end; at++) {
     const IndexRecord record = parseRecord(run.records.data() + at * kIndexRecordBytes);
@@ -71,7 +71,13 @@ std::string_view SegmentText::write(const SegmentRun& run) {
     out_.append(".ts\n");
     formerEndUs_ = record.endUs();
   }
-  return out_;
+  return out_.size();
+}
+
+std::string SegmentText::take(std::string_view head, std::string_view tail) {
+  std::string text = std::exchange(out_, {});
+  text.insert(0, head).append(tail);
+  return text;
 }
 
 void SegmentText::putMap(const SegmentRun& run, uint32_t tables) {

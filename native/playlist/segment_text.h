@@ -26,8 +26,10 @@ class SegmentText {
  public:
   /// `formerEndUs`: the end of the segment before the first one, where the playlist goes on from it.
   explicit SegmentText(std::optional<int64_t> formerEndUs) : formerEndUs_(formerEndUs) {}
-  /// The lines of a run, until the next call.
-  std::string_view write(const SegmentRun& run);
+  /// Writes the lines of a run behind those that are held, and answers how many bytes are held now.
+  size_t write(const SegmentRun& run);
+  /// The lines that are held, between `head` and `tail`. Those written after this go on from them.
+  std::string take(std::string_view head = {}, std::string_view tail = {});
 
  private:
   void putMap(const SegmentRun& run, uint32_t tables);

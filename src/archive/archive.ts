@@ -98,10 +98,10 @@ export class VolumeArchive {
   }
 
   /** As `reel`, but empty where the index is damaged or cannot be read: one bad hour must not take the others along. */
-  async readable(stream: string, hour: number): Promise<ReelSegments> {
+  async readable(stream: string, hour: number, passing = false): Promise<ReelSegments> {
     const path = indexPath(stream, hour);
     try {
-      const reel = await this.reel(stream, hour);
+      const reel = await this.reel(stream, hour, passing);
       this.#damaged.delete(path);
       return reel;
     } catch (error) {
@@ -112,8 +112,11 @@ export class VolumeArchive {
     }
   }
 
-  /** The durable segments of one hour in order; empty where there is no reel. `archive-damaged` where its index has no valid header. */
-  async reel(stream: string, hour: number): Promise<ReelSegments> {
+  /**
+   * The durable segments of one hour in order; empty where there is no reel. `archive-damaged` where its index has no valid header. With
+   * `passing` they are not kept for the next one who asks, and the caller releases them.
+   */
+  async reel(stream: string, hour: number, passing = false): Promise<ReelSegments> {
     const path = indexPath(stream, hour);
     const fd = whenMissing(() => this.files.open(path, constants.O_RDONLY), -1);
     if (fd < 0) {
@@ -122,7 +125,8 @@ export class VolumeArchive {
     }
     let all: ReelSegments;
     try {
-      all = await this.#cache.get(path, hour, fd, fstatSync(fd, { bigint: true }), () => this.#reelBytes(stream, hour));
+      const reelBytes = () => this.#reelBytes(stream, hour);
+      all = await this.#cache.get(path, hour, fd, fstatSync(fd, { bigint: true }), reelBytes, passing);
     } finally {
       closeSync(fd);
     }
@@ -145,13 +149,14 @@ export class VolumeArchive {
     return (await this.newestReel(stream))?.reel.at(-1);
   }
 
-  /** Reel by reel from `firstHour` on, the durable segments that touch `[fromUs, toUs)`. The next few reels are read while one is used. */
-  async *parts(stream: string, fromUs: number, toUs: number, firstHour = 0): AsyncGenerator<ReelPart> {
-    // The last segment of the hour before may reach into this one.
-    const first = Math.max(firstHour, this.#hour(fromUs) - 1);
-    const hours = reelHours(this.#list, stream, first, this.#hour(toUs));
-    for await (const part of readAhead(hours, (hour) => this.#part(stream, hour, fromUs, toUs)))
-      if (part.first < part.end) yield part;
+  /** Reel by reel, the durable segments that touch `[fromUs, toUs)`. The next few reels are read while one is used. */
+  parts(stream: string, fromUs: number, toUs: number): AsyncGenerator<ReelPart> {
+    return this.#parts(stream, fromUs, toUs, 0, false);
+  }
+
+  /** As `parts`, for one who is done with each part when asking for the next: long spans go by without filling memory or the cache. */
+  passingParts(stream: string, fromUs: number, toUs: number, firstHour = 0): AsyncGenerator<ReelPart> {
+    return this.#parts(stream, fromUs, toUs, firstHour, true);
   }
 
   /**
@@ -166,12 +171,15 @@ export class VolumeArchive {
     const known = last < first ? [] : await this.catalog?.ranges(stream, first, last, fromUs, toUs);
     const ranges: TimeRange[] = [];
     const add = ({ reel, first, end }: ReelPart): void => reel.addTo(ranges, first, end);
-    const read = async (piece: RangePiece) => ('hour' in piece ? this.#part(stream, piece.hour, fromUs, toUs) : piece);
+    const read = async (piece: RangePiece) =>
+      'hour' in piece ? this.#part(stream, piece.hour, fromUs, toUs, true) : piece;
     for await (const piece of readAhead(known ?? [], read))
-      if ('reel' in piece) add(piece);
-      else for (const range of piece.ranges) mergeRange(ranges, range);
+      if ('reel' in piece) {
+        add(piece);
+        piece.reel.release();
+      } else for (const range of piece.ranges) mergeRange(ranges, range);
     if (known === undefined || firstRead <= this.#hour(toUs))
-      for await (const part of this.parts(stream, fromUs, toUs, known === undefined ? 0 : firstRead)) add(part);
+      for await (const part of this.passingParts(stream, fromUs, toUs, known === undefined ? 0 : firstRead)) add(part);
     return ranges;
   }
 
@@ -217,8 +225,24 @@ export class VolumeArchive {
     await catalogClosed;
   }
 
-  async #part(stream: string, hour: number, fromUs: number, toUs: number): Promise<ReelPart> {
-    const reel = await this.readable(stream, hour);
+  async *#parts(
+    stream: string,
+    fromUs: number,
+    toUs: number,
+    firstHour: number,
+    passing: boolean,
+  ): AsyncGenerator<ReelPart> {
+    // The last segment of the hour before may reach into this one.
+    const first = Math.max(firstHour, this.#hour(fromUs) - 1);
+    const hours = reelHours(this.#list, stream, first, this.#hour(toUs));
+    for await (const part of readAhead(hours, (hour) => this.#part(stream, hour, fromUs, toUs, passing))) {
+      if (part.first < part.end) yield part;
+      part.reel.release();
+    }
+  }
+
+  async #part(stream: string, hour: number, fromUs: number, toUs: number, passing: boolean): Promise<ReelPart> {
+    const reel = await this.readable(stream, hour, passing);
     const first = reel.firstWhere((at) => reel.endUs(at) > fromUs);
     return { hour, reel, first, end: reel.firstWhere((at) => reel.startUs(at) >= toUs) };
   }

@@ -1,7 +1,7 @@
 /** Segments of reels, kept by index file and read on when that file has grown, else anew when it has changed. Bounded: the least recently used go first. */
 import type { BigIntStats } from 'node:fs';
 import { type IndexReading, readIndex } from './index-reader.ts';
-import type { ReelSegments } from './reel-segments.ts';
+import { ReelSegments } from './reel-segments.ts';
 
 interface Entry {
   readonly size: bigint;
@@ -30,13 +30,25 @@ export class IndexCache {
    * The segments of the index open as `fd`, which must stay open until the promise settles. `stat` is that of `fd`; `reelBytes` is
    * asked for the length of the reel when the index must be read.
    * Rejects with `archive-damaged` where the header does not hold; a torn or damaged tail just ends the list.
+   * With `passing` an index that is not held is not kept either: the caller gives the memory of its segments back.
    */
-  async get(key: string, hour: number, fd: number, stat: BigIntStats, reelBytes: () => number): Promise<ReelSegments> {
+  async get(
+    key: string,
+    hour: number,
+    fd: number,
+    stat: BigIntStats,
+    reelBytes: () => number,
+    passing = false,
+  ): Promise<ReelSegments> {
     const known = this.#entries.get(key);
     if (known && known.size === stat.size && known.mtimeNs === stat.mtimeNs && known.inode === stat.ino) {
       this.#entries.delete(key);
       this.#entries.set(key, known);
       return (await known.reading).segments;
+    }
+    if (passing) {
+      const { segments } = await readIndex(fd, Number(stat.size), hour, reelBytes());
+      return new ReelSegments(hour, segments.records, true);
     }
     this.forget(key);
     const grown = known !== undefined && known.inode === stat.ino && known.size < stat.size;

@@ -2,7 +2,7 @@
 import { read as readFd } from 'node:fs';
 import { promisify } from 'node:util';
 import { ReelError } from '../errors.ts';
-import { indexSlotBytes as slotBytes } from '../native.ts';
+import { readCached, indexSlotBytes as slotBytes } from '../native.ts';
 import { decodeSegments } from './index-file.ts';
 import { largestIndex } from './index-slots.ts';
 import type { ReelSegments } from './reel-segments.ts';
@@ -20,7 +20,9 @@ const readPart = async (fd: number, start: number, end: number): Promise<Buffer>
   const bytes = Buffer.allocUnsafeSlow(end - start); // kept: not a piece of what others share
   let filled = 0;
   while (filled < bytes.length) {
-    const { bytesRead } = await read(fd, bytes, filled, bytes.length - filled, start + filled);
+    const cached = readCached(fd, bytes.subarray(filled), start + filled);
+    const { bytesRead } =
+      cached >= 0 ? { bytesRead: cached } : await read(fd, bytes, filled, bytes.length - filled, start + filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }

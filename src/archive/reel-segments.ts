@@ -13,10 +13,13 @@ export class ReelSegments implements Iterable<Segment> {
   /** As they stand in the index, those that hold, end to end. */
   readonly records: Buffer;
   readonly #view: DataView;
+  readonly #passing: boolean;
 
-  constructor(hour: number, records: Buffer) {
+  /** `passing`: nobody else has the memory of `records`, and `release` gives it back. */
+  constructor(hour: number, records: Buffer, passing = false) {
     this.hour = hour;
     this.records = records;
+    this.#passing = passing;
     this.length = records.length / indexSlotBytes;
     this.#view = new DataView(records.buffer, records.byteOffset, records.length);
   }
@@ -86,7 +89,16 @@ export class ReelSegments implements Iterable<Segment> {
 
   /** The first `length` of them. */
   upTo(length: number): ReelSegments {
-    return new ReelSegments(this.hour, this.records.subarray(0, length * indexSlotBytes));
+    return new ReelSegments(this.hour, this.records.subarray(0, length * indexSlotBytes), this.#passing);
+  }
+
+  /**
+   * Where the segments are passing, gives their memory back; nothing may be asked of them then. Left to the collector, the indexes of a few
+   * playlists make V8 mark the whole heap: their memory lies outside of it, and counts.
+   */
+  release(): void {
+    const { buffer } = this.records;
+    if (this.#passing && buffer instanceof ArrayBuffer) buffer.transfer(0);
   }
 
   /** The first position (segments are in order of time and offset) for which `holds` is true. */

@@ -28,7 +28,8 @@ interface RawLines {
     tables: number,
     withoutTables: Uint32Array,
     startsPlaylist: boolean,
-  ): Buffer;
+  ): number;
+  take(head: string, tail: string): Buffer;
 }
 interface Addon {
   readonly SegmentLines: new (formerEndUs: number | null) => RawLines;
@@ -46,11 +47,16 @@ export class SegmentLines {
     this.#raw = new addon.SegmentLines(formerEndUs ?? null);
   }
 
-  add(run: SegmentRun): Buffer {
+  /** Holds the lines of the run behind those before it; answers how many bytes are held. */
+  add(run: SegmentRun): number {
     const { records, hourPath, first, end, tables, withoutTables, startsPlaylist } = run;
     const count = Math.floor(records.length / indexSlotBytes);
     if (first >= end || ![first, end - 1, tables].every((at) => Number.isInteger(at) && at >= 0 && at < count))
       throw new TypeError(`Expected positions among ${count} records, got ${first} to ${end} and ${tables}`);
     return this.#raw.add(records, hourPath, first, end, tables, Uint32Array.from(withoutTables), startsPlaylist);
+  }
+  /** The lines that are held, between `head` and `tail`, and holds none any more. `releaseMemory` gives the memory back at once. */
+  take(head: string, tail: string): Buffer {
+    return this.#raw.take(head, tail);
   }
 }

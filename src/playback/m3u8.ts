@@ -44,13 +44,13 @@ export const tablesOwner = (reel: ReelSegments, position: number): number => {
   return at;
 };
 
-/** The lines of the part's segments. `withoutTables`: the owners of tables that have none, so that no EXT-X-MAP may name them. */
-export const partLines = (
+/** Adds the lines of the part's segments. `withoutTables`: the owners of tables that have none, so that no EXT-X-MAP may name them. */
+export const addPart = (
   lines: SegmentLines,
   { hour, reel, first, end }: ReelPart,
   withoutTables: readonly number[],
   startsPlaylist = false,
-): Buffer =>
+): number =>
   lines.add({
     records: reel.records,
     hourPath: hourPath(hour),

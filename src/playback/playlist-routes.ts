@@ -4,9 +4,10 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { VolumeArchive } from '../archive/archive.ts';
 import type { TimeRange } from '../archive/segment.ts';
 import { ReelError } from '../errors.ts';
+import { releaseChunk } from '../ingest/release-chunk.ts';
 import { checkStreamName } from '../recorder/stream-registry.ts';
 import { maxDurationSeconds, parsePlaylistName, parseSeconds } from './address.ts';
-import { type ArchiveSpan, archivePlaylist, longestSegment } from './archive-playlist.ts';
+import { ArchivePlaylist, type ArchiveSpan } from './archive-playlist.ts';
 import { livePlaylist } from './live-playlist.ts';
 import { liveWindow } from './live-window.ts';
 import type { PlaybackSource } from './source.ts';
@@ -78,18 +79,18 @@ export const playlistRoutes = (app: FastifyInstance, params: PlaylistParams): vo
   ): Promise<FastifyReply> => {
     const archive = source.archive(span.stream);
     const newest = type === 'EVENT' ? (await archive.newestReel(span.stream))?.reel.lastEndUs : undefined;
-    const longest = await longestSegment(archive, span);
-    if (longest === 0) throw await nothingIn(archive, span);
+    const playlist = await ArchivePlaylist.read(archive, span);
+    if (playlist === undefined) throw await nothingIn(archive, span);
     const over = type === 'VOD' || newest === undefined || isOver(span.stream, newest);
     // An event grows by segments that are not known yet, and its target must not: it starts from what the segments aim at.
     const targetDuration =
-      type === 'VOD' ? longest : Math.max(longest, Math.ceil(source.segmentMs(span.stream) / 1000));
+      type === 'VOD' ? playlist.longest : Math.max(playlist.longest, Math.ceil(source.segmentMs(span.stream) / 1000));
     asPlaylist(reply);
-    return isHead
-      ? reply.send()
-      : reply.send(
-          Readable.from(archivePlaylist(archive, span, { type, over, targetDuration }), { objectMode: false }),
-        );
+    if (isHead) return reply.send();
+    const text = playlist.text({ type, over, targetDuration });
+    if (!Buffer.isBuffer(text)) return reply.send(Readable.from(text, { objectMode: false }));
+    reply.raw.once('close', () => releaseChunk(text));
+    return reply.send(text);
   };
 
   app.route<{ Params: { stream: string; name: string } }>({

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, beforeEach, test } from 'node:test';
-import { VolumeArchive } from '../../src/archive/archive.ts';
+import { type ReelPart, VolumeArchive } from '../../src/archive/archive.ts';
 import { hourPath, hourUs } from '../../src/archive/reel.ts';
 import type { Segment } from '../../src/archive/segment.ts';
 import { Jail } from '../../src/datapath/jail.ts';
@@ -123,6 +123,42 @@ test('the cache stays within its bound', async () => {
   for (let turn = 0; turn < 2; turn += 1)
     for (let hour = 0; hour < 10; hour += 1) assert.equal((await small.reel('cam', someHour + hour)).length, 10);
   assert.equal(small.cached, 20);
+});
+
+test('parts that pass by are those that stay, take no room, and are gone afterwards', async () => {
+  const small = new VolumeArchive({ files: volume.files });
+  for (let hour = 0; hour < 12; hour += 1) volume.reel('cam', run(someHour + hour, 10));
+  const held = await small.reel('cam', someHour + 3);
+  const span = ['cam', (someHour + 1) * hourUs + 3e6, (someHour + 11) * hourUs + 3e6] as const;
+  const passed: ReelPart[] = [];
+  const segments: Segment[] = [];
+  for await (const part of small.passingParts(...span)) {
+    segments.push(...part.reel.slice(part.first, part.end));
+    passed.push(part);
+  }
+  assert.equal(small.cached, 10);
+  assert.deepEqual(
+    passed.map(({ hour, reel }) => [hour - someHour, reel.records.length]),
+    Array.from({ length: 11 }, (_, at) => [at + 1, at + 1 === 3 ? 960 : 0]),
+    'of what is kept the memory stays',
+  );
+  assert.throws(() => passed[0]?.reel.startUs(0), TypeError);
+  assert.deepEqual([...held], run(someHour + 3, 10));
+  await small.ranges(...span);
+  assert.equal(small.cached, 10);
+  assert.deepEqual(
+    segments,
+    (await Array.fromAsync(small.parts(...span))).flatMap((part) => part.reel.slice(part.first, part.end)),
+  );
+  assert.equal(small.cached, 120);
+});
+
+test('what passes by is hidden, too, where it is not known durable', async () => {
+  volume.reel('cam', run(someHour, 10));
+  const fresh = new VolumeArchive({ files: volume.files });
+  fresh.showUpTo('cam', run(someHour, 4).at(-1)?.startUs as number);
+  for await (const { first, end } of fresh.passingParts('cam', 0, (someHour + 1) * hourUs))
+    assert.deepEqual([first, end], [0, 4]);
 });
 
 test('close ends reads and leaves no descriptor', async () => {

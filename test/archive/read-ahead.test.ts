@@ -38,3 +38,15 @@ test('a failure comes in its place, and those behind it disturb nobody', async (
   assert.deepEqual(taken, [0, 1]);
   await setImmediate(); // an unhandled rejection would fail the test
 });
+
+test('work that waits for nothing lets the event loop turn', async () => {
+  let turns = 0;
+  const turn = async (): Promise<void> => {
+    for (; turns < 100; turns += 1) await setImmediate();
+  };
+  const turning = turn();
+  for await (const _item of readAhead(numbers(80), async (item) => item));
+  assert.ok(turns >= 9, `${turns}`);
+  turns = 100;
+  await turning;
+});

@@ -1,7 +1,6 @@
 /** The service's playback over a directory as a volume: recorder, archive, catalog, routes. Arguments: the directory, a state directory. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import fastify from 'fastify';
 import pino from 'pino';
 import { Jail } from '../../src/datapath/jail.ts';
@@ -22,12 +21,9 @@ await recorder.start();
 await recorder.attachVolume({ name: 'bench', uuid: '00000000-0000-4000-8000-000000000000', jail });
 const app = fastify({ logger: false });
 await app.register(playbackPlugin({ source: recorder.recorded, liveSegments: 6, liveLingerMs: 12_000, now: Date.now }));
-const delay = monitorEventLoopDelay({ resolution: 1 });
-delay.enable();
 /** Unused by the service itself: what the bench asks beside playback. */
 app.get('/bench-state', () => ({
   catalog: recorder.archive('cam000').catalog?.state,
-  eventLoopMaxMs: delay.max / 1e6,
   cpuMs: (({ user, system }) => (user + system) / 1000)(process.cpuUsage()),
   rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
 }));

@@ -26,7 +26,11 @@ class Reel {
   std::vector<uint8_t> bytes_;
 };
 
-std::string written(const Reel& reel) { return std::string(SegmentText(std::nullopt).write(reel.run())); }
+std::string written(SegmentText text, const SegmentRun& run) {
+  (void)text.write(run);
+  return text.take();
+}
+std::string written(const Reel& reel) { return written(SegmentText(std::nullopt), reel.run()); }
 
 size_t count(std::string_view text, std::string_view what) {
   size_t found = 0;
@@ -44,8 +48,10 @@ TEST_CASE("a segment with its time, its length and its bytes") {
 
 TEST_CASE("time goes on over hours, and before 1970 and the year 0") {
   SegmentText text(std::nullopt);
-  for (const auto& [us, date] : {std::pair{kHourUs - 1, "2026-11-21T10:59:59.999Z"}, {kHourUs, "2026-11-21T11:00:00.000Z"}, {-kTenUs - 1, "1969-12-31T23:59:59.999Z"}, {-kTenUs - 62'198'755'200'000'000, "-000001-01-01T00:00:00.000Z"}})
-    CHECK(text.write(Reel().add(us, 5).run()).find(date) != std::string::npos);
+  for (const auto& [us, date] : {std::pair{kHourUs - 1, "2026-11-21T10:59:59.999Z"}, {kHourUs, "2026-11-21T11:00:00.000Z"}, {-kTenUs - 1, "1969-12-31T23:59:59.999Z"}, {-kTenUs - 62'198'755'200'000'000, "-000001-01-01T00:00:00.000Z"}}) {
+    (void)text.write(Reel().add(us, 5).run());
+    CHECK(text.take().find(date) != std::string::npos);
+  }
 }
 
 TEST_CASE("a hole or a flag breaks off, from the neighbour before too, and the first of a playlist never") {
@@ -53,13 +59,15 @@ TEST_CASE("a hole or a flag breaks off, from the neighbour before too, and the f
   CHECK(count(written(reel), "#EXT-X-DISCONTINUITY\n") == 2);
   SegmentRun run = reel.run();
   run.startsPlaylist = true;
-  CHECK(count(SegmentText(std::nullopt).write(run), "#EXT-X-DISCONTINUITY\n") == 1);
-  CHECK(count(SegmentText(kTenUs + 2'000'000).write(reel.run(2)), "#EXT-X-DISCONTINUITY\n") == 1);
-  CHECK(count(SegmentText(kTenUs + 4'000'001).write(reel.run(2)), "#EXT-X-DISCONTINUITY\n") == 0);
+  CHECK(count(written(SegmentText(std::nullopt), run), "#EXT-X-DISCONTINUITY\n") == 1);
+  CHECK(count(written(SegmentText(kTenUs + 2'000'000), reel.run(2)), "#EXT-X-DISCONTINUITY\n") == 1);
+  CHECK(count(written(SegmentText(kTenUs + 4'000'001), reel.run(2)), "#EXT-X-DISCONTINUITY\n") == 0);
   SegmentText twice(std::nullopt);
   run.end = 2;
   (void)twice.write(run);
-  CHECK(count(twice.write(reel.run(2)), "#EXT-X-DISCONTINUITY\n") == 1);
+  (void)twice.take();
+  (void)twice.write(reel.run(2));
+  CHECK(count(twice.take(), "#EXT-X-DISCONTINUITY\n") == 1);
 }
 
 TEST_CASE("segments without tables get them from the last break, named when they change") {
@@ -71,8 +79,20 @@ TEST_CASE("segments without tables get them from the last break, named when they
   const uint32_t none[] = {3};
   SegmentRun run = reel.run();
   run.withoutTables = none;
-  CHECK(count(SegmentText(std::nullopt).write(run), "#EXT-X-MAP") == 1);
+  CHECK(count(written(SegmentText(std::nullopt), run), "#EXT-X-MAP") == 1);
   SegmentRun later = reel.run(4);
   later.tables = 3;
-  CHECK(SegmentText(std::nullopt).write(later).starts_with("#EXT-X-MAP:URI=\"2026/11/21/10/564-188.tables.ts\"\n"));
+  CHECK(written(SegmentText(std::nullopt), later).starts_with("#EXT-X-MAP:URI=\"2026/11/21/10/564-188.tables.ts\"\n"));
+}
+
+TEST_CASE("what is held goes out once, between a head and a tail, and what follows goes on from it") {
+  const Reel reel = Reel().add(0, 1).add(2'000'000, 1);
+  SegmentRun first = reel.run();
+  first.end = 1;
+  SegmentText text(std::nullopt);
+  const size_t held = text.write(first);
+  CHECK(text.write(reel.run(1)) > held);
+  CHECK(text.take("head\n", "tail\n") == "head\n" + written(reel) + "tail\n");
+  CHECK(text.take("head\n") == "head\n");
+  CHECK(text.take().empty());
 }

@@ -8,7 +8,7 @@ import type { Segment } from '../../src/archive/segment.ts';
 import { SegmentLines } from '../../src/native.ts';
 import { livePlaylist } from '../../src/playback/live-playlist.ts';
 import { placeWindow } from '../../src/playback/live-window.ts';
-import { longestSeconds, partLines, tablesOwner } from '../../src/playback/m3u8.ts';
+import { addPart, longestSeconds, tablesOwner } from '../../src/playback/m3u8.ts';
 import { reelOf, segmentsOf, someHour } from '../archive/fixtures.ts';
 import { plainLines } from './plain-lines.ts';
 
@@ -86,15 +86,15 @@ test('the lines of any segments are those that plain code makes of them', () => 
         });
         const formerEndUs = goesOn ? fromHour * hourUs : undefined;
         const lines = new SegmentLines(formerEndUs);
-        const written = segments.map((reel, at) =>
-          partLines(
+        for (const [at, reel] of segments.entries())
+          addPart(
             lines,
             partOf(reel),
             reel.filter((one) => withoutTables.has(one)).map(({ sequence }) => sequence),
             at === 0 && startsPlaylist,
-          ),
-        );
-        assert.equal(String(Buffer.concat(written)), plainLines(segments, withoutTables, formerEndUs, startsPlaylist));
+          );
+        const plain = plainLines(segments, withoutTables, formerEndUs, startsPlaylist);
+        assert.equal(String(lines.take('head\n', 'tail\n')), `head\n${plain}tail\n`);
       },
     ),
     { numRuns: 300 },
@@ -109,11 +109,27 @@ test('a reel written in parts has the lines of the whole', () => {
     { at: 11, flags: 1 },
     { at: 13 },
   ]);
-  const whole = String(partLines(new SegmentLines(), partOf(segments), []));
-  for (let cut = 1; cut < segments.length; cut += 1) {
+  const written = (parts: readonly ReelPart[], taken: (lines: SegmentLines) => string): string => {
     const lines = new SegmentLines();
-    const parts = [partOf(segments, 0, cut), partOf(segments, cut)].map((part) => String(partLines(lines, part, [])));
-    assert.equal(parts.join(''), whole);
+    let text = '';
+    for (const part of parts) {
+      addPart(lines, part, []);
+      text += taken(lines);
+    }
+    return text + lines.take('', '');
+  };
+  const whole = written([partOf(segments)], () => '');
+  for (let cut = 1; cut < segments.length; cut += 1) {
+    const parts = [partOf(segments, 0, cut), partOf(segments, cut)];
+    assert.equal(
+      written(parts, () => ''),
+      whole,
+    );
+    assert.equal(
+      written(parts, (lines) => String(lines.take('', ''))),
+      whole,
+      'taken piece by piece',
+    );
   }
 });
 

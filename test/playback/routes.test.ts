@@ -30,6 +30,8 @@ let app: FastifyInstance;
 let now = (start + 15) * 1000;
 let recording = false;
 let idleMs = 0;
+/** What was sent last, as the routes gave it. */
+let sent: unknown;
 
 before(async () => {
   volume.reel('cam', reel);
@@ -42,6 +44,10 @@ before(async () => {
     const status = (thrown as { statusCode?: number }).statusCode;
     const error = toReelError(thrown);
     return reply.code(thrown instanceof ReelError ? error.row.http : (status ?? 500)).send({ error: error.toJSON() });
+  });
+  app.addHook('onSend', async (_request, _reply, payload) => {
+    sent = payload;
+    return payload;
   });
   await app.register(
     playbackPlugin({
@@ -184,6 +190,18 @@ test('archive playlists', async () => {
   assert.equal(over.endlist, true);
   now = (start + 15) * 1000;
   assert.deepEqual([(await get(`/cam/archive-${start}-8.m3u8`, {}, 'HEAD')).statusCode], [200]);
+});
+
+test('the memory of a playlist is given back when it has gone out', async () => {
+  const { port } = app.server.address() as { port: number };
+  const url = `http://127.0.0.1:${port}/cam/archive-${start}-60.m3u8`;
+  const [first, second] = [await (await fetch(url)).text(), await (await fetch(url)).text()];
+  assert.match(first, /^#EXTM3U\n.*#EXT-X-ENDLIST\n$/s);
+  assert.equal(second, first);
+  assert.ok(Buffer.isBuffer(sent));
+  const deadline = Date.now() + 10_000;
+  while (sent.length > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(sent.length, 0);
 });
 
 test('nothing recorded: the answer says what is near', async () => {
