@@ -12,7 +12,7 @@ import { hourOf, indexPath, reelPath } from './reel.ts';
 import { noSegments, type ReelSegments } from './reel-segments.ts';
 import { reelHours } from './reel-tree.ts';
 import { mergeRange, type Segment, type TimeRange } from './segment.ts';
-import { type VolumeFiles, whenMissing } from './volume-files.ts';
+import { isUnreadable, type ListNames, lister, type VolumeFiles, whenMissing } from './volume-files.ts';
 
 /** The part of one hour's reel that a range touches: from `first` to `end`, which is not in it. */
 export interface ReelPart {
@@ -27,15 +27,6 @@ const lastHour = hourOf(Date.UTC(9999, 11, 31, 23) * 1000);
 export const isDamage = (error: unknown): error is ReelError =>
   error instanceof ReelError && error.code === 'archive-damaged';
 
-/** What a disk, or the filesystem on it, says of a file that it cannot give back. */
-const unreadable = new Set(['EIO', 'EUCLEAN', 'EBADMSG', 'ENODATA', 'EILSEQ']);
-
-/** Whether the storage failed to give back one file: as it comes from a system call, or as one of ours. */
-export const isUnreadable = (error: unknown): boolean => {
-  const errno = error instanceof ReelError ? error.details.errno : (error as NodeJS.ErrnoException).code;
-  return unreadable.has(String(errno));
-};
-
 export class VolumeArchive {
   readonly files: VolumeFiles;
   /** None for a volume that is open read-only. Closed with the archive. */
@@ -43,21 +34,30 @@ export class VolumeArchive {
   readonly #cache: IndexCache;
   readonly #reading = new Set<ReadStream>();
   readonly #onDamaged: (stream: string, hour: number, error: ReelError) => void;
-  /** Reels whose damage was told. */
+  readonly #onUnlisted: (directory: string, error: ReelError) => void;
+  /** Paths of indexes and directories of which it was told that they were passed over. */
   readonly #damaged = new Set<string>();
+  readonly #list: ListNames;
   /** Streams with a writer: the start of the newest segment known durable. Index records after it may not be on disk yet. */
   readonly #durableStart = new Map<string, number>();
 
-  /** `onDamaged` hears once of a reel that is passed over because its index cannot be read (`archive-damaged`, or what the storage said). */
+  /**
+   * `onDamaged` hears once of a reel that is passed over because its index cannot be read (`archive-damaged`, or what the storage said),
+   * `onUnlisted` of a directory of a stream.
+   */
   constructor(params: {
     files: VolumeFiles;
     catalog?: Catalog;
     maxCachedSegments?: number;
     onDamaged?: (stream: string, hour: number, error: ReelError) => void;
+    onUnlisted?: (directory: string, error: ReelError) => void;
   }) {
     this.files = params.files;
     this.catalog = params.catalog;
     this.#onDamaged = params.onDamaged ?? (() => {});
+    this.#onUnlisted = params.onUnlisted ?? (() => {});
+    const read = (path: string): unknown => this.#damaged.delete(path);
+    this.#list = lister(params.files, (path, error) => this.passOver(path, error), read);
     this.#cache = new IndexCache({ maxSegments: params.maxCachedSegments ?? 200_000 });
   }
 
@@ -74,6 +74,13 @@ export class VolumeArchive {
   /** What `showUpTo` said last; `undefined` where all is shown. */
   shownUpTo(stream: string): number | undefined {
     return this.#durableStart.get(stream);
+  }
+
+  /** A directory of a stream cannot be read: told once, until it can be. */
+  passOver(directory: string, error: unknown): void {
+    if (!this.#damaged.has(directory))
+      this.#onUnlisted(directory, explainedError('the volume', 'list', directory, error));
+    this.#damaged.add(directory);
   }
 
   /** Names below `dvr`, in order. */
@@ -260,7 +267,4 @@ export class VolumeArchive {
   #hour(us: number): number {
     return Math.min(Math.max(hourOf(us), 0), lastHour);
   }
-
-  readonly #list = (path: string): readonly string[] =>
-    whenMissing(() => this.files.readdir(path), []).map(({ name }) => name);
 }

@@ -5,10 +5,10 @@
 import { closeSync, constants, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { recoverReel } from '../native.ts';
-import { isDamage, isUnreadable, type VolumeArchive } from './archive.ts';
+import { isDamage, type VolumeArchive } from './archive.ts';
 import { damagedIndexPath, hourOf, indexPath, markerDirectory, markerPath, parseReelPath, reelPath } from './reel.ts';
-import { reelHours } from './reel-tree.ts';
-import { type VolumeFiles, whenMissing } from './volume-files.ts';
+import { hourBehind, reelHours } from './reel-tree.ts';
+import { isUnreadable, lister, type VolumeFiles, whenMissing } from './volume-files.ts';
 
 export interface RecoveredReel {
   readonly stream: string;
@@ -20,6 +20,8 @@ export interface RecoveredReel {
   /** Bytes of the torn tail that were cut. */
   readonly cutBytes: number;
 }
+
+const lastHour = hourOf(Date.UTC(9999, 11, 31, 23) * 1000);
 
 const names = (files: VolumeFiles, path: string): string[] =>
   whenMissing(() => files.readdir(path), []).map(({ name }) => name);
@@ -38,7 +40,7 @@ const readMarker = (files: VolumeFiles, stream: string): string => {
 const markedReel = (files: VolumeFiles, stream: string): number | undefined => {
   const named = parseReelPath(readMarker(files, stream));
   if (named?.stream === stream) return named.hour;
-  const [newest] = reelHours((path) => names(files, path), stream, 0, hourOf(Date.UTC(9999, 11, 31, 23) * 1000), true);
+  const [newest] = reelHours((path) => names(files, path), stream, 0, lastHour, true);
   return newest;
 };
 
@@ -50,7 +52,7 @@ const exists = (files: VolumeFiles, path: string): boolean => {
 
 /** The hour of the reel that a writer has open, or that waits for its recovery. -1 where it cannot be told which. `undefined`: none. */
 export const openHour = (files: VolumeFiles, stream: string): number | undefined =>
-  exists(files, markerPath(stream)) ? (markedReel(files, stream) ?? -1) : undefined;
+  exists(files, markerPath(stream)) ? (whenReadable(() => markedReel(files, stream)) ?? -1) : undefined;
 
 /** Makes the reel of a marked stream whole again (I1) and takes the marker away. Without a marker it does nothing. */
 export const recoverStream = async (files: VolumeFiles, stream: string): Promise<RecoveredReel | undefined> => {
@@ -65,14 +67,6 @@ export const recoverStream = async (files: VolumeFiles, stream: string): Promise
     : { stream, path, records: found.records, added: found.added, cutBytes: found.cutBytes };
 };
 
-/** A marked stream that could not be recovered. Its marker stays. */
-export interface UnrecoveredStream {
-  readonly stream: string;
-  /** The reel that may not be whole, where its marker could be read. */
-  readonly hour: number | undefined;
-  readonly error: unknown;
-}
-
 const whenReadable = (look: () => number | undefined): number | undefined => {
   try {
     return look();
@@ -80,6 +74,14 @@ const whenReadable = (look: () => number | undefined): number | undefined => {
     return undefined; // what is wrong is in the error of the recovery
   }
 };
+
+/** A marked stream that could not be recovered. Its marker stays. */
+export interface UnrecoveredStream {
+  readonly stream: string;
+  /** The reel that may not be whole, where its marker could be read. */
+  readonly hour: number | undefined;
+  readonly error: unknown;
+}
 
 /** Recovers every marked stream of a volume. One that cannot be is reported, and the others go on. */
 export const recoverVolume = async (
@@ -105,6 +107,15 @@ export interface MendedStream {
   readonly setAside: string[];
   /** Hours whose index the storage does not give back; they stay as they are. */
   readonly unreadable: number[];
+  /** Directories that it does not give back either, and why. */
+  readonly unlisted: UnlistedDirectory[];
+}
+
+export interface UnlistedDirectory {
+  readonly path: string;
+  /** The first hour that nothing in it can be of. */
+  readonly end: number;
+  readonly error: unknown;
 }
 
 /** Nothing can be rebuilt from an index alone, and nothing is thrown away: it is renamed, durably. */
@@ -117,13 +128,14 @@ const setAside = async (files: VolumeFiles, stream: string, hour: number): Promi
 
 /**
  * Makes the newest indexes of a stream readable before a writer goes on from them: from the newest hour back to the first with segments,
- * an index without a valid header is rebuilt from its reel, or set aside where the reel is gone. One that the storage does not give back is passed
- * over, and nothing is done to it. The stream must have no writer.
+ * an index without a valid header is rebuilt from its reel, or set aside where the reel is gone. One that the storage does not give back, or a whole
+ * directory, is passed over, and nothing is done to it. The stream must have no writer.
  */
 export const mendNewest = async (archive: VolumeArchive, stream: string): Promise<MendedStream> => {
-  const mended: MendedStream = { rebuilt: [], setAside: [], unreadable: [] };
+  const mended: MendedStream = { rebuilt: [], setAside: [], unreadable: [], unlisted: [] };
   const { files } = archive;
-  for (const hour of archive.hoursBack(stream)) {
+  const list = lister(files, (path, error) => mended.unlisted.push({ path, end: hourBehind(path), error }));
+  for (const hour of reelHours(list, stream, 0, lastHour, true)) {
     try {
       if ((await archive.reel(stream, hour)).length > 0) break;
     } catch (error) {

@@ -1,8 +1,6 @@
 /** Finds reels by walking `dvr/<stream>/<year>/<month>/<day>`, and only the branches that a range of hours can touch. */
 import { hourPath, parseHour } from './reel.ts';
-
-/** Names in a directory beneath the volume's root; empty where the directory does not exist. */
-export type ListNames = (path: string) => readonly string[];
+import type { ListNames } from './volume-files.ts';
 
 const sorted = (names: readonly string[], pattern: RegExp): string[] =>
   names.filter((name) => pattern.test(name)).sort();
@@ -38,3 +36,11 @@ export function* reelHours(
   };
   yield* walk('');
 }
+
+/** The first hour that no reel in this directory of a stream (`dvr/cam`, `dvr/cam/2026/11` …) can be of. */
+export const hourBehind = (directory: string): number => {
+  const [year, month, day] = directory.split('/').slice(2).map(Number);
+  if (year === undefined) return Number.POSITIVE_INFINITY;
+  if (month === undefined) return Date.UTC(year + 1, 0) / 3_600_000;
+  return (day === undefined ? Date.UTC(year, month) : Date.UTC(year, month - 1, day + 1)) / 3_600_000;
+};

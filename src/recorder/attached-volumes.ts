@@ -78,6 +78,7 @@ export class AttachedVolumes {
           files: jail,
           recovered: recovered.map(({ stream }) => stream),
           failed: failed.map(({ stream }) => stream),
+          onUnlisted: (directory, error) => archive.passOver(directory, error),
           onState: (state, { why, error }) => {
             if (error === undefined) log.info({ volume: name, state, why }, 'the catalog');
             else log.error({ volume: name, err: error }, 'the catalog failed; the reels are asked instead');
@@ -88,6 +89,8 @@ export class AttachedVolumes {
       ...(catalog === undefined ? {} : { catalog }),
       onDamaged: (stream, hour, error) =>
         log.error({ volume: name, stream, hour: hourPath(hour), err: error }, 'passed over a damaged reel'),
+      onUnlisted: (directory, error) =>
+        log.error({ volume: name, directory, err: error }, 'passed over a directory that cannot be read'),
     });
     this.#volumes.set(name, { archive, writerId });
     catalog?.start();

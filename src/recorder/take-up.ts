@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
-import { isUnreadable, type VolumeArchive } from '../archive/archive.ts';
+import type { VolumeArchive } from '../archive/archive.ts';
 import { mendNewest, openHour, recoverStream } from '../archive/recovery.ts';
 import { hourPath, hourUs, parseReelPath } from '../archive/reel.ts';
+import { isUnreadable } from '../archive/volume-files.ts';
 
 export interface TakeUpOptions {
   readonly log: Logger;
@@ -32,15 +33,21 @@ const recover = async ({ files }: VolumeArchive, stream: string, { log, hour }: 
  * The answer is before when no session may begin (µs UTC), as far as that is not in a segment: hours that cannot be read may be full to their end.
  */
 export const takeUp = async (archive: VolumeArchive, stream: string, options: TakeUpOptions): Promise<number> => {
-  const { log } = options;
+  const { log, hour } = options;
   await recover(archive, stream, options);
   archive.showAll(stream);
-  const { rebuilt, setAside, unreadable } = await mendNewest(archive, stream);
+  const { rebuilt, setAside, unreadable, unlisted } = await mendNewest(archive, stream);
+  for (const { path, end, error } of unlisted) {
+    // Into the one of now nothing could be recorded, and what is in it must not be overlapped.
+    if (end > hour) throw error;
+    archive.passOver(path, error);
+  }
   for (const reel of rebuilt) log.warn({ ...reel }, 'rebuilt an index whose header was damaged');
   for (const path of setAside) log.error({ stream, path }, 'set aside a damaged index whose reel is gone');
   for (const { path } of rebuilt) {
     const reel = parseReelPath(path);
     if (reel !== undefined) await archive.catalog?.changed(reel);
   }
-  return Math.max(0, ...unreadable.map((hour) => (hour + 1) * hourUs));
+  const ends = [...unreadable.map((each) => each + 1), ...unlisted.map(({ end }) => end)];
+  return Math.max(0, ...ends.map((end) => end * hourUs));
 };

@@ -6,6 +6,7 @@ import { type ReelPart, VolumeArchive } from '../../src/archive/archive.ts';
 import { hourPath, hourUs } from '../../src/archive/reel.ts';
 import type { Segment } from '../../src/archive/segment.ts';
 import { Jail } from '../../src/datapath/jail.ts';
+import { ReelError } from '../../src/errors.ts';
 import { encodeRecord, run, segmentsOf, someHour, TemporaryVolume } from './fixtures.ts';
 
 let volume = new TemporaryVolume();
@@ -193,5 +194,32 @@ test('a damaged hour is passed over, told once, and told again when it broke ane
   assert.deepEqual(await hours(), [0, 1, 2]);
   volume.write(bad, 'no index again');
   assert.deepEqual(await hours(), [0, 2]);
+  assert.equal(told.length, 2);
+});
+
+test('a directory that cannot be read is passed over, told once, and told again when it broke anew', async () => {
+  const told: string[] = [];
+  const day = `dvr/cam/${hourPath(someHour).slice(0, 10)}`;
+  let broken = true as boolean;
+  class BadDisk extends Jail {
+    override readdir(name?: string) {
+      if (broken && name === day)
+        throw new ReelError('io-error', { expected: '', got: 'EIO', details: { errno: 'EIO' } });
+      return super.readdir(name);
+    }
+  }
+  archive = new VolumeArchive({
+    files: new BadDisk({ fd: volume.files.fd, label: 'volume' }),
+    onUnlisted: (directory, { code }) => told.push(`${directory} ${code}`),
+  });
+  for (const stream of ['cam', 'door']) for (const hour of [0, 24]) volume.reel(stream, run(someHour + hour, 2));
+  const hours = async (stream: string): Promise<number[]> =>
+    (await Array.fromAsync(archive.parts(stream, start, start + 30 * hourUs))).map(({ hour }) => hour - someHour);
+  for (let turn = 0; turn < 2; turn += 1) assert.deepEqual([await hours('cam'), await hours('door')], [[24], [0, 24]]);
+  assert.deepEqual(told, [`${day} io-error`]);
+  broken = false;
+  assert.deepEqual(await hours('cam'), [0, 24]);
+  broken = true;
+  assert.deepEqual(await hours('cam'), [24]);
   assert.equal(told.length, 2);
 });

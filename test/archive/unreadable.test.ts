@@ -1,7 +1,7 @@
-/** A disk that does not give back one index: that hour is passed over, everything else is served and recorded. */
+/** A disk that does not give back one index, or one directory: that is passed over, everything else is served and recorded. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { indexPath } from '../../src/archive/reel.ts';
+import { hourPath, indexPath } from '../../src/archive/reel.ts';
 import { endUs, type Segment } from '../../src/archive/segment.ts';
 import { explained } from '../../src/datapath/failure.ts';
 import type { Jail } from '../../src/datapath/jail.ts';
@@ -16,17 +16,19 @@ before(async () => {
 });
 after(() => volume.stop());
 
-/** The volume with EIO for one file, as the kernel says it. */
+/** The volume with EIO for one file or directory, as the kernel says it. */
 const withBad = (jail: Jail, bad: string): Jail => {
+  const fail = (): never =>
+    explained('volume main', 'read', bad, () => {
+      throw Object.assign(new Error('i/o error'), { code: 'EIO' });
+    });
   const open = (name: string, flags: number, mode?: number): number =>
-    name === bad
-      ? explained('volume main', 'open', name, () => {
-          throw Object.assign(new Error('i/o error'), { code: 'EIO' });
-        })
-      : jail.open(name, flags, mode);
+    name === bad ? fail() : jail.open(name, flags, mode);
+  const readdir = (name?: string) => (name === bad ? fail() : jail.readdir(name));
   return new Proxy(jail, {
     get: (_, key) => {
       if (key === 'open') return open;
+      if (key === 'readdir') return readdir;
       const found: unknown = Reflect.get(jail, key, jail);
       return typeof found === 'function' ? found.bind(jail) : found;
     },
@@ -51,4 +53,18 @@ test('the other hours are served, the start goes on, and the stream is recorded 
   for (const [at, segment] of segments.entries())
     assert.ok(at === 0 || segment.startUs >= endUs(segments[at - 1] as Segment));
   assert.ok(segments.every(({ hour }) => hour === bad + 1));
+});
+
+test('a directory of days that are past: its stream is recorded behind it, and in it only refused', async () => {
+  const { recorder, jail } = volume.host;
+  const day = tenOClock + 48;
+  await volume.record('cam', day, { evidence: false });
+  await recorder.detachVolume('main', { drain: true });
+  await recorder.attachVolume({ name: 'main', uuid, jail: withBad(jail, `dvr/cam/${hourPath(day).slice(0, 10)}`) });
+  for (const hour of [day, day + 1])
+    await assert.rejects(volume.record('cam', hour, { evidence: false }), { code: 'io-error' });
+  await volume.record('other', day, { evidence: false });
+  await volume.record('cam', day + 24, { evidence: false });
+  const newest = await recorder.archive('cam').newest('cam');
+  assert.equal(newest?.hour, day + 24);
 });

@@ -1,7 +1,7 @@
 /** What the catalog's worker does when it is told something: rows follow the files of reels, never the other way round. */
 import { parseHour } from '../reel.ts';
 import { reelHours } from '../reel-tree.ts';
-import { type VolumeFiles, whenMissing } from '../volume-files.ts';
+import { type ListNames, lister, type VolumeFiles } from '../volume-files.ts';
 import type { CatalogReel, RangePiece, ReelKey, ReelQuery, StreamTotals } from './catalog-reel.ts';
 import { reelFacts } from './reel-facts.ts';
 import type { ReelRows } from './reel-rows.ts';
@@ -43,10 +43,21 @@ export const queries: ReadonlySet<CatalogCall> = new Set(['list', 'totals', 'ran
 export class CatalogWork implements CatalogCalls {
   readonly #files: VolumeFiles;
   readonly #rows: ReelRows;
+  readonly #names: ListNames;
+  /** Directories that could not be read. What is in them has no row, and is looked for again at the next start. */
+  #unlisted = 0;
 
-  constructor(files: VolumeFiles, rows: ReelRows) {
+  constructor(files: VolumeFiles, rows: ReelRows, onUnlisted: (directory: string, error: unknown) => void) {
     this.#files = files;
     this.#rows = rows;
+    this.#names = lister(files, (directory, error) => {
+      this.#unlisted += 1;
+      onUnlisted(directory, error);
+    });
+  }
+
+  get unlisted(): number {
+    return this.#unlisted;
   }
 
   began(stream: string): void {
@@ -107,8 +118,9 @@ export class CatalogWork implements CatalogCalls {
   /** What a start does before anything else: streams whose newest reels may have changed since their rows were written. */
   settleAll(recovered: readonly string[], failed: readonly string[]): void {
     for (const stream of new Set([...this.#rows.dirtyStreams(), ...recovered, ...failed])) {
+      const before = this.#unlisted;
       this.settle(stream);
-      this.#rows.setDirty(stream, failed.includes(stream));
+      this.#rows.setDirty(stream, failed.includes(stream) || this.#unlisted > before);
     }
   }
 
@@ -132,7 +144,4 @@ export class CatalogWork implements CatalogCalls {
     }
     return reels;
   }
-
-  readonly #names = (path: string): readonly string[] =>
-    whenMissing(() => this.#files.readdir(path), []).map(({ name }) => name);
 }

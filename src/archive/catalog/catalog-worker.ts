@@ -83,8 +83,11 @@ export class CatalogWorker {
     }
     if (db === undefined) throw new Error('a new file of another version');
     const rows = new ReelRows(db);
-    this.#opened = { db, rows, work: new CatalogWork(this.#files, rows) };
+    this.#opened = { db, rows, work: new CatalogWork(this.#files, rows, this.#onUnlisted) };
   }
+
+  readonly #onUnlisted = (directory: string, error: unknown): void =>
+    this.#post({ type: 'unlisted', directory, error: toReelError(error).toJSON() });
 
   /** After it the rows are complete, or are being completed. */
   #settle(): void {
@@ -112,7 +115,7 @@ export class CatalogWorker {
         for (;;) {
           const step = rebuild.next();
           if (step.done === true) {
-            rows.setDone();
+            if (this.#mustBeOpen().work.unlisted === 0) rows.setDone();
             this.#rebuild = undefined;
             return;
           }

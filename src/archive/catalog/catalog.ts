@@ -20,6 +20,8 @@ export interface CatalogParams {
   /** Streams that a recovery has changed since the volume was in use, and those it could not make whole. */
   readonly recovered?: readonly string[];
   readonly failed?: readonly string[];
+  /** Hears of a directory of a stream that cannot be read, each time it was to be. What is in it is in no row. */
+  readonly onUnlisted?: (directory: string, error: ReelError) => void;
   /** Hears of each change; `why` of `rebuilding`, `error` of `failed`. */
   readonly onState?: (state: CatalogState, reason: { readonly why?: string; readonly error?: ReelError }) => void;
 }
@@ -235,6 +237,7 @@ export class Catalog {
       else asked?.reject(errorFromWire(message.error));
     } else if (message.type === 'failed') this.#fail(errorFromWire(message.error));
     else if (message.type === 'progress') this.#far(message);
+    else if (message.type === 'unlisted') this.#params.onUnlisted?.(message.directory, errorFromWire(message.error));
     else if (message.type === 'ready') {
       if (this.#rebuild !== undefined) this.#far({ ...this.#rebuild, streamsDone: this.#rebuild.streams });
       this.#enter('ready', {});

@@ -4,12 +4,26 @@ import { ReelError } from '../../errors.ts';
 import { readContents } from '../index-file.ts';
 import { indexPath, reelPath } from '../reel.ts';
 import type { TimeRange } from '../segment.ts';
-import { type VolumeFiles, whenMissing } from '../volume-files.ts';
+import { isUnreadable, type VolumeFiles, whenMissing } from '../volume-files.ts';
 import { type ReelFacts, reelFlags } from './catalog-reel.ts';
 
-const withFile = <T>(files: VolumeFiles, path: string, look: (fd: number) => T, missing: T): T => {
-  const fd = whenMissing(() => files.open(path, constants.O_RDONLY), -1);
-  if (fd < 0) return missing;
+const openFile = (files: VolumeFiles, path: string): number | 'missing' | 'unreadable' => {
+  try {
+    return whenMissing<number | 'missing'>(() => files.open(path, constants.O_RDONLY), 'missing');
+  } catch (error) {
+    if (isUnreadable(error)) return 'unreadable';
+    throw error;
+  }
+};
+
+const withFile = <T>(
+  files: VolumeFiles,
+  path: string,
+  look: (fd: number) => T,
+  without: (why: 'missing' | 'unreadable') => T,
+): T => {
+  const fd = openFile(files, path);
+  if (typeof fd === 'string') return without(fd);
   try {
     return look(fd);
   } finally {
@@ -24,8 +38,13 @@ const largestIndex = 16 * 1024 * 1024;
 
 /** What a reel holds, or `undefined` where it has no index. An index that cannot be read is `damaged` and no error. */
 export const reelFacts = (files: VolumeFiles, stream: string, hour: number): ReelFacts | undefined => {
-  const reelBytes = withFile(files, reelPath(stream, hour), (fd) => fstatSync(fd).size, 0);
-  return withFile(
+  const reelBytes = withFile(
+    files,
+    reelPath(stream, hour),
+    (fd) => fstatSync(fd).size,
+    () => 0,
+  );
+  return withFile<ReelFacts | undefined>(
     files,
     indexPath(stream, hour),
     (fd) => {
@@ -38,7 +57,7 @@ export const reelFacts = (files: VolumeFiles, stream: string, hour: number): Ree
       const flags = (ranges.length > 1 ? reelFlags.gaps : 0) | (index.evidence ? reelFlags.evidence : 0);
       return { bytes, segments: index.segments.length, flags, ranges };
     },
-    undefined,
+    (why) => (why === 'missing' ? undefined : damaged(reelBytes)),
   );
 };
 

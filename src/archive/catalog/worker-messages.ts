@@ -27,11 +27,15 @@ export interface RebuildProgress {
   readonly reels: number;
 }
 
-/** `rebuilding`: the rows are being made anew; sessions that run must be told again. `failed`: nothing is answered any more. */
+/**
+ * `rebuilding`: the rows are being made anew; sessions that run must be told again. `unlisted`: a directory that could not be read. `failed`:
+ * nothing is answered any more.
+ */
 export type FromWorker =
   | { readonly type: 'answer'; readonly id: number; readonly result: unknown }
   | { readonly type: 'refusal'; readonly id: number; readonly error: WireError }
   | { readonly type: 'ready' }
   | { readonly type: 'rebuilding'; readonly why: string }
   | ({ readonly type: 'progress' } & RebuildProgress)
+  | { readonly type: 'unlisted'; readonly directory: string; readonly error: WireError }
   | { readonly type: 'failed'; readonly error: WireError };

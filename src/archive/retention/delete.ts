@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Jail } from '../../datapath/jail.ts';
 import { hourPath } from '../reel.ts';
-import { whenMissing } from '../volume-files.ts';
+import { isUnreadable, whenMissing } from '../volume-files.ts';
 import { type ReelCatalog, sameReel } from './catalog.ts';
 import { filesOf } from './directory-catalog.ts';
 import type { ReelName } from './reels.ts';
@@ -19,6 +19,8 @@ export interface DeleteParams {
   readonly currentHour: string;
   /** Asked before step 1, and again right before step 2: what must stay by now stays. */
   readonly mayGo: (reel: ReelName) => boolean;
+  /** The storage does not let go of the index: all of the reel is there, and it is no garbage any more. */
+  readonly onStuck: (reel: ReelName, error: unknown) => void;
 }
 
 const directoryOf = ({ stream, hour }: ReelName): string => `dvr/${stream}/${hourPath(hour).slice(0, 10)}`;
@@ -35,6 +37,21 @@ const removeEmpty = ({ files, currentHour }: DeleteParams, directory: string): v
   }
 };
 
+/** Step 2 of one reel; false where nothing of it is gone. */
+const unlinkReel = ({ files, onStuck }: DeleteParams, reel: ReelName): boolean => {
+  const [index = '', ...rest] = filesOf(reel);
+  const unlink = (path: string): void => whenMissing(() => files.unlink(path), undefined);
+  try {
+    unlink(index);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    onStuck(reel, error);
+    return false;
+  }
+  for (const path of rest) unlink(path);
+  return true;
+};
+
 /** Steps 2 and 3 for reels of one directory. Those that must stay by now are left; nothing can come between that question and the deed. */
 const unlinkReels = async <R extends ReelName>(
   params: DeleteParams,
@@ -44,8 +61,7 @@ const unlinkReels = async <R extends ReelName>(
   const { files, mayGo } = params;
   const gone: R[] = [];
   for (const reel of reels) {
-    if (!mayGo(reel)) continue;
-    for (const path of filesOf(reel)) whenMissing(() => files.unlink(path), undefined);
+    if (!mayGo(reel) || !unlinkReel(params, reel)) continue;
     gone.push(reel);
     await nextTurn(); // an unlink of gigabytes takes its time, and recording goes on in between
   }

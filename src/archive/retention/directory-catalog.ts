@@ -8,7 +8,7 @@ import type { Jail } from '../../datapath/jail.ts';
 import { readNote, writeNote } from '../note-file.ts';
 import { hourPath, hourUs, indexPath, reelPath } from '../reel.ts';
 import { reelHours } from '../reel-tree.ts';
-import { whenMissing } from '../volume-files.ts';
+import { isUnreadable, lister } from '../volume-files.ts';
 import { type ReelCatalog, sameReel } from './catalog.ts';
 import type { Reel, ReelName } from './reels.ts';
 
@@ -40,19 +40,25 @@ export class DirectoryCatalog implements ReelCatalog {
   }
 
   async list(): Promise<Reel[]> {
-    const names = (path: string): string[] => whenMissing(() => this.#files.readdir(path), []).map(({ name }) => name);
+    const names = lister(this.#files, () => {}); // who plays from it tells
     const garbage = await this.garbage();
     const reels: Reel[] = [];
     for (const stream of names('dvr'))
       for (const hour of reelHours(names, stream, 0, lastHour)) {
-        const bytes = filesOf({ stream, hour }).reduce(
-          (sum, path) => sum + (this.#files.stat(path)?.allocated ?? 0),
-          0,
-        );
+        const bytes = filesOf({ stream, hour }).reduce((sum, path) => sum + this.#allocated(path), 0);
         reels.push({ stream, hour, bytes });
         if (reels.length % reelsATurn === 0) await nextTurn();
       }
     return garbage.length === 0 ? reels : reels.filter((reel) => !garbage.some((other) => sameReel(reel, other)));
+  }
+
+  #allocated(path: string): number {
+    try {
+      return this.#files.stat(path)?.allocated ?? 0;
+    } catch (error) {
+      if (isUnreadable(error)) return 0;
+      throw error;
+    }
   }
 
   async garbage(): Promise<readonly ReelName[]> {

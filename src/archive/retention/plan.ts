@@ -3,6 +3,7 @@
  * 1 By age: what is older than its stream's limit. 2 By bytes: of each stream over its limit, the oldest. 3 By free space: one reel after
  * another of the stream that holds most for its share, until there is room. Kept reels count as held, and are never taken.
  */
+import { ReelError } from '../../errors.ts';
 import { type Keep, oldestFirst, type Reel, type ReelName, reelEndUs } from './reels.ts';
 import type { StreamRules } from './rules.ts';
 
@@ -139,3 +140,11 @@ export const peakRate = (reels: readonly Reel[], nowUs: number): number => {
     if (hour < current && hour >= current - 24) hours.set(hour, (hours.get(hour) ?? 0) + bytes);
   return Math.max(0, ...hours.values()) / 3600;
 };
+
+export const purgeTooLarge = (volume: string, { purges, bytes, archiveBytes, archiveReels }: PurgePlan): ReelError =>
+  new ReelError('purge-too-large', {
+    expected: `to delete at most half of the archive of ${volume}`,
+    got: `${purges.length} of its ${archiveReels} reels, ${bytes} of ${archiveBytes} bytes`,
+    hint: 'nothing was deleted; look at the clock, at the rules and at what would go (--dry-run), then allow it with --allow-most',
+    details: { volume, reels: purges.length, bytes, archiveReels, archiveBytes },
+  });

@@ -86,6 +86,7 @@ export class Retention {
       now,
       elapsed: this.#elapsed,
       onPurged: ({ stream, ...purged }) => this.#tell('archive.purged', volume.name, stream, purged),
+      onStuck: (stream, error) => this.#stuck(volume.name, stream, error),
     });
     const kept: Kept = { retention, readOnly: volume.readOnly, dueAt: 0, problem: undefined };
     this.#volumes.set(volume.name, kept);
@@ -159,6 +160,12 @@ export class Retention {
     const { code, message } = error;
     this.#params.log.error({ volume: kept.retention.name, err: error }, 'retention cannot delete');
     this.#tell('archive.purge.stopped', kept.retention.name, null, { code, reason: message });
+  }
+
+  #stuck(volume: string, stream: string, error: ReelError): void {
+    const { code, message } = error;
+    this.#params.log.error({ volume, stream, err: error }, 'the storage does not let go of a reel; others are deleted');
+    this.#tell('archive.purge.stuck', volume, stream, { code, reason: message });
   }
 
   #tell(type: RetentionNews['type'], volume: string, stream: string | null, facts: object): void {

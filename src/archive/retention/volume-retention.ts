@@ -12,12 +12,13 @@ import { hourOf, hourPath } from '../reel.ts';
 import { Books, type RetentionState } from './books.ts';
 import type { ReelCatalog } from './catalog.ts';
 import { deleteReels, finishDeleting } from './delete.ts';
-import { type Purge, type PurgePlan, peakRate, planPurge, takesMost } from './plan.ts';
+import { type Purge, type PurgePlan, peakRate, planPurge, purgeTooLarge, takesMost } from './plan.ts';
 import { keeperOf, type Protection, type Reel, type ReelName } from './reels.ts';
 import { byStream, type PurgedStream, type PurgeReport, reportOf } from './report.ts';
 import { RuleStore, type VolumeRuleChange } from './rule-store.ts';
 import { deletesAnything, type OwnRules, type RetentionRules, rulesOf } from './rules.ts';
 import { expectedFree, type LastPurge, wantedFree } from './space.ts';
+import { StuckReels } from './stuck.ts';
 import { planThin, type Urgency } from './thin.ts';
 
 export type RetentionFiles = Pick<
@@ -48,6 +49,8 @@ export interface VolumeRetentionParams {
   readonly elapsed: () => number;
   /** Some reels of a stream are gone, by whatever rule. */
   readonly onPurged: (purged: PurgedStream) => void;
+  /** The storage does not let go of reels of a stream; others are deleted. Told once. */
+  readonly onStuck: (stream: string, error: ReelError) => void;
 }
 
 export interface PurgeOptions {
@@ -62,7 +65,7 @@ export interface ThinOptions extends PurgeOptions {
 }
 
 type Step = (plan: {
-  reels: Reel[];
+  reels: readonly Reel[];
   rules: RetentionRules;
   nowUs: number;
   keepOf: ReturnType<typeof keeperOf>;
@@ -81,6 +84,7 @@ export class VolumeRetention {
   #known: readonly Episode[] = [];
   #external: readonly Protection[] = [];
   #last: LastPurge | undefined;
+  readonly #stuck: StuckReels;
   readonly #books: Books;
 
   constructor(params: VolumeRetentionParams) {
@@ -91,6 +95,7 @@ export class VolumeRetention {
     this.#rules = new RuleStore({ files });
     this.#episodes = new EpisodeStore({ files, now });
     this.#catalog = params.catalog;
+    this.#stuck = new StuckReels(params.onStuck);
   }
 
   /** Not every reel is known yet. */
@@ -201,8 +206,9 @@ export class VolumeRetention {
       if (!dryRun) await finishDeleting(this.#deletion());
       const reels = await this.#catalog.list();
       this.#books.listed(reels);
-      const plan = step({ reels, rules, nowUs: this.#nowUs(), keepOf: this.#keeper(reels) });
-      if (!dryRun && !allowMost && takesMost(plan)) throw this.#tooLarge(plan);
+      const loose = this.#stuck.loose(reels);
+      const plan = step({ reels: loose, rules, nowUs: this.#nowUs(), keepOf: this.#keeper(reels) });
+      if (!dryRun && !allowMost && takesMost(plan)) throw purgeTooLarge(this.name, plan);
       if (dryRun) return reportOf(this.name, true, plan.purges, plan);
       return reportOf(this.name, false, await this.#delete(plan.purges), plan);
     });
@@ -238,7 +244,8 @@ export class VolumeRetention {
   #deletion(): Parameters<typeof finishDeleting>[0] {
     const { files } = this.#params;
     const currentHour = hourPath(hourOf(this.#nowUs()));
-    return { files, catalog: this.#catalog, currentHour, mayGo: (reel) => this.#keeper([reel])(reel) === undefined };
+    const mayGo = (reel: ReelName): boolean => this.#keeper([reel])(reel) === undefined;
+    return { files, catalog: this.#catalog, currentHour, mayGo, onStuck: this.#stuck.add };
   }
 
   #keeper(reels: readonly ReelName[]): ReturnType<typeof keeperOf> {
@@ -286,15 +293,6 @@ export class VolumeRetention {
       got: this.#params.readOnly ? 'open read-only' : 'one that is being locked',
       hint: 'lock it and open it for writing',
       details: { volume: this.name },
-    });
-  }
-
-  #tooLarge({ purges, bytes, archiveBytes, archiveReels }: PurgePlan): ReelError {
-    return new ReelError('purge-too-large', {
-      expected: `to delete at most half of the archive of ${this.name}`,
-      got: `${purges.length} of its ${archiveReels} reels, ${bytes} of ${archiveBytes} bytes`,
-      hint: 'nothing was deleted; look at the clock, at the rules and at what would go (--dry-run), then allow it with --allow-most',
-      details: { volume: this.name, reels: purges.length, bytes, archiveReels, archiveBytes },
     });
   }
 }

@@ -63,7 +63,8 @@ const watched = (end = Number.POSITIVE_INFINITY, late = false) => {
     markGarbage: (reels: readonly ReelName[]) => step(`mark ${names(reels)}`, () => real.markGarbage(reels)),
     drop: (reels: readonly ReelName[]) => step(`drop ${names(reels)}`, () => real.drop(reels)),
   };
-  return { steps, params: { files: seen, catalog, currentHour, mayGo: () => true } };
+  const onStuck = (reel: ReelName): void => void steps.push(`stuck ${names([reel])}`);
+  return { steps, params: { files: seen, catalog, currentHour, mayGo: () => true, onStuck } };
 };
 
 const there = (reel: ReelName): boolean[] => filesOf(reel).map((name) => fs.existsSync(path.join(volume.root, name)));
@@ -156,6 +157,28 @@ test('a directory that cannot be synced leaves its reels garbage', async () => {
   };
   await assert.rejects(deleteReels({ ...params, files }, doomed, nothing, never), { code: 'io-error' });
   assert.deepEqual(await params.catalog.garbage(), doomed.slice(0, 2));
+});
+
+test('a reel whose index cannot be unlinked is no garbage any more, and the others go', async () => {
+  const { params, steps } = watched();
+  const stuck = doomed[0] as ReelName;
+  const files: DeleteFiles = {
+    ...params.files,
+    unlink: (name, options) => {
+      if (name === filesOf(stuck)[0])
+        throw new ReelError('io-error', { expected: '', got: '', details: { errno: 'EIO' } });
+      params.files.unlink(name, options);
+    },
+  };
+  const told: ReelName[] = [];
+  await deleteReels({ ...params, files }, doomed, (reels) => told.push(...reels), never);
+  assert.deepEqual(told, doomed.slice(1));
+  assert.deepEqual(there(stuck), [true, true, true]);
+  assert.deepEqual(await params.catalog.garbage(), []);
+  await params.catalog.markGarbage([stuck]);
+  assert.deepEqual(await finishDeleting({ ...params, files }), []);
+  assert.deepEqual(await params.catalog.garbage(), []);
+  assert.equal(steps.filter((step) => step === 'stuck 0').length, 2);
 });
 
 test('a deletion that is called off ends after the directory it is at', async () => {

@@ -46,6 +46,7 @@ const retentionOver = (rows: Catalog | undefined): VolumeRetention =>
     now: () => now,
     elapsed: () => now,
     onPurged: () => {},
+    onStuck: () => {},
   });
 const reelFile = (at: number): string => path.join(volume.root, `dvr/cam/${hourPath(someHour + at)}.ts`);
 const go = { dryRun: false, allowMost: false };

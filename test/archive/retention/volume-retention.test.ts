@@ -9,6 +9,7 @@ import type { Protection } from '../../../src/archive/retention/reels.ts';
 import type { PurgedStream } from '../../../src/archive/retention/report.ts';
 import { VolumeRetention } from '../../../src/archive/retention/volume-retention.ts';
 import { ReelError } from '../../../src/errors.ts';
+import { host } from '../../command.ts';
 import { run, someHour, TemporaryVolume } from '../fixtures.ts';
 
 let volume = new TemporaryVolume();
@@ -17,6 +18,7 @@ let free: number | undefined;
 let reserve = 0;
 let rate = 0;
 let told: PurgedStream[] = [];
+let stuck: string[] = [];
 
 beforeEach(() => {
   volume = new TemporaryVolume();
@@ -26,6 +28,7 @@ beforeEach(() => {
   reserve = 0;
   rate = 0;
   told = [];
+  stuck = [];
 });
 afterEach(() => volume.remove());
 
@@ -44,6 +47,7 @@ const make = (changes: { readOnly?: boolean; external?: () => Promise<readonly P
     now: () => now,
     elapsed: () => now,
     onPurged: (purged) => told.push(purged),
+    onStuck: (stream, { code, details }) => stuck.push(`${stream} ${code} ${details.errno}`),
   });
 
 /** Hours after `someHour` of which there is a reel. */
@@ -281,4 +285,22 @@ test('rules that were not written by the service delete nothing', async () => {
   volume.write('.reelvault/retention.json', '{"layout":1,"rules":{"maxAgeSeconds":1}}');
   await assert.rejects(make().purge(go), { code: 'archive-damaged' });
   assert.equal((await left()).length, 10);
+});
+
+test('a reel that the storage does not let go of stays as a whole, is told once, and others go in its place', async () => {
+  record('cam', 0, 10);
+  const retention = make();
+  await retention.changeRules({ freeBytes: 1_048_576 });
+  free = 1_048_576 - 1;
+  const index = path.join(volume.root, `dvr/cam/${hourPath(someHour)}.idx`);
+  await host('chattr', ['+i', index]);
+  try {
+    assert.equal((await retention.purge(go)).reels, 0);
+    assert.equal((await retention.purge(go)).reels, 1);
+    await retention.thin({ ...go, bytes: 1, urgency: 4 });
+  } finally {
+    await host('chattr', ['-i', index]);
+  }
+  assert.deepEqual(await left(), [0, 3, 4, 5, 6, 7, 8, 9]);
+  assert.deepEqual(stuck, ['cam io-error EPERM']);
 });
