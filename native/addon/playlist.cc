@@ -33,8 +33,8 @@ class SegmentLines final : public Napi::ObjectWrap<SegmentLines> {
   Napi::Value Take(const Napi::CallbackInfo& info) {
     const std::string head = info[0].As<Napi::String>().Utf8Value();
     const std::string tail = info[1].As<Napi::String>().Utf8Value();
-    auto* const text = new std::string(text_.take(head, tail));  // the buffer's finalizer deletes it
-    return Napi::Buffer<char>::New(info.Env(), text->data(), text->size(), [](Napi::Env, char*, std::string* held) { delete held; }, text);
+    auto* const text = new GrowingText(text_.take(head, tail));  // the buffer's finalizer deletes it
+    return Napi::Buffer<char>::New(info.Env(), text->data(), text->size(), [](Napi::Env, char*, GrowingText* held) { delete held; }, text);
   }
 
   SegmentText text_;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/growing_text.h"
 #include "writer/index.h"
 
 namespace reelvault {
@@ -29,18 +30,17 @@ class SegmentText {
   /// Writes the lines of a run behind those that are held, and answers how many bytes are held now.
   size_t write(const SegmentRun& run);
   /// The lines that are held, between `head` and `tail`. Those written after this go on from them.
-  std::string take(std::string_view head = {}, std::string_view tail = {});
+  GrowingText take(std::string_view head = {}, std::string_view tail = {});
 
  private:
-  void putMap(const SegmentRun& run, uint32_t tables);
-  void putTime(int64_t us);
+  char* putMap(char* at, const SegmentRun& run, uint32_t tables);
+  char* putTime(char* at, int64_t us);
 
   std::optional<int64_t> formerEndUs_;
-  std::string map_;    ///< the URI in force; empty before the first
-  std::string found_;  ///< the one that a segment needs
+  std::string map_;  ///< the URI in force; empty before the first
   int64_t datedHour_ = INT64_MIN;
   std::string date_;  ///< of that hour: "2026-11-21T14:"
-  std::string out_;
+  GrowingText out_;
 };
 
 }  // namespace reelvault

@@ -26,9 +26,9 @@ class Reel {
   std::vector<uint8_t> bytes_;
 };
 
-std::string written(SegmentText text, const SegmentRun& run) {
+std::string written(SegmentText&& text, const SegmentRun& run) {
   (void)text.write(run);
-  return text.take();
+  return std::string(text.take().view());
 }
 std::string written(const Reel& reel) { return written(SegmentText(std::nullopt), reel.run()); }
 
@@ -50,7 +50,7 @@ TEST_CASE("time goes on over hours, and before 1970 and the year 0") {
   SegmentText text(std::nullopt);
   for (const auto& [us, date] : {std::pair{kHourUs - 1, "2026-11-21T10:59:59.999Z"}, {kHourUs, "2026-11-21T11:00:00.000Z"}, {-kTenUs - 1, "1969-12-31T23:59:59.999Z"}, {-kTenUs - 62'198'755'200'000'000, "-000001-01-01T00:00:00.000Z"}}) {
     (void)text.write(Reel().add(us, 5).run());
-    CHECK(text.take().find(date) != std::string::npos);
+    CHECK(text.take().view().find(date) != std::string::npos);
   }
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("a hole or a flag breaks off, from the neighbour before too, and the f
   (void)twice.write(run);
   (void)twice.take();
   (void)twice.write(reel.run(2));
-  CHECK(count(twice.take(), "#EXT-X-DISCONTINUITY\n") == 1);
+  CHECK(count(twice.take().view(), "#EXT-X-DISCONTINUITY\n") == 1);
 }
 
 TEST_CASE("segments without tables get them from the last break, named when they change") {
@@ -92,7 +92,27 @@ TEST_CASE("what is held goes out once, between a head and a tail, and what follo
   SegmentText text(std::nullopt);
   const size_t held = text.write(first);
   CHECK(text.write(reel.run(1)) > held);
-  CHECK(text.take("head\n", "tail\n") == "head\n" + written(reel) + "tail\n");
-  CHECK(text.take("head\n") == "head\n");
-  CHECK(text.take().empty());
+  CHECK(text.take("head\n", "tail\n").view() == "head\n" + written(reel) + "tail\n");
+  CHECK(text.take("head\n").view() == "head\n");
+  CHECK(text.take().view().empty());
+}
+
+TEST_CASE("a segment with the longest lines there are, in a text that has no room left") {
+  IndexRecord record{.offset = 0, .length = 1, .flags = 0, .startUs = -kTenUs - 62'198'755'200'000'000, .duration = 1};
+  std::vector<uint8_t> records;
+  for (record.offset = UINT64_MAX - 2000; record.offset < UINT64_MAX - 1000; record.offset++) {
+    record.length = UINT32_MAX;
+    record.flags = kDiscontinuity;
+    record.duration = UINT32_MAX;
+    const IndexBytes bytes = encodeRecord(record);
+    records.insert(records.end(), bytes.begin(), bytes.end());
+  }
+  const std::string path(700, 'p');
+  SegmentText text(std::nullopt);
+  (void)text.write({.records = records, .hourPath = path, .first = 0, .end = 1000, .tables = 0, .withoutTables = {}, .startsPlaylist = false});
+  const GrowingText all = text.take(std::string(5000, 'h'), std::string(5000, 't'));
+  CHECK(count(all.view(), "#EXT-X-MAP:URI=\"" + path) == 1000);
+  CHECK(count(all.view(), path + "/184467440737095") == 2000);
+  CHECK(all.view().starts_with("hhh"));
+  CHECK(all.view().ends_with(".ts\n" + std::string(5000, 't')));
 }
