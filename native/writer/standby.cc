@@ -1,5 +1,7 @@
 #include "writer/standby.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -8,6 +10,8 @@ namespace reelvault {
 namespace {
 // Arrivals closer together than this are told as one.
 constexpr int64_t kSameTimeUs = 20'000;
+// 32 MiB: less is not worth a walk through all that is free, and takes longer to give back the more it is.
+constexpr size_t kMuch = 512;
 }  // namespace
 
 bool StandbyPool::makeRoom() {
@@ -21,10 +25,22 @@ bool StandbyPool::makeRoom() {
   return true;
 }
 
+void StandbyPool::took() {
+  blocks_++;
+  most_ = std::max(most_, blocks_);
+}
+
+void StandbyPool::gave(size_t blocks) {
+  blocks_ -= blocks;
+  if (most_ - blocks_ < kMuch) return;
+  most_ = blocks_;
+  (void)::malloc_trim(0);
+}
+
 Standby::Standby(StandbyPool& pool, int64_t keepUs) : pool_(pool), keepUs_(keepUs), parser_(*this) { pool_.members_.push_back(this); }
 
 Standby::~Standby() {
-  pool_.blocks_ -= blocks_.size();
+  clear();
   std::erase(pool_.members_, this);
 }
 
@@ -69,7 +85,7 @@ void Standby::store(const uint8_t* data, size_t length, int64_t wallUs) {
 bool Standby::addBlock() {
   if (!holding_ && pool_.full() && !pool_.makeRoom()) return false;
   blocks_.push_back({std::make_unique_for_overwrite<uint8_t[]>(StandbyPool::kBlockBytes), 0});
-  pool_.blocks_++;
+  pool_.took();
   return true;
 }
 
@@ -83,8 +99,9 @@ void Standby::giveUp() {
 void Standby::clear() {
   cuts_.clear();
   front_ = end_;
-  pool_.blocks_ -= blocks_.size();
+  const size_t freed = blocks_.size();
   blocks_.clear();
+  pool_.gave(freed);
 }
 
 void Standby::trim() {
@@ -94,10 +111,9 @@ void Standby::trim() {
 
 void Standby::dropTo(uint64_t offset) {
   front_ = std::max(front_, offset);
-  while (!blocks_.empty() && blocks_.front().begin + StandbyPool::kBlockBytes <= front_) {
-    blocks_.pop_front();
-    pool_.blocks_--;
-  }
+  size_t freed = 0;
+  for (; !blocks_.empty() && blocks_.front().begin + StandbyPool::kBlockBytes <= front_; freed++) blocks_.pop_front();
+  pool_.gave(freed);
   while (marks_.size() > 1 && marks_[1].offset <= front_) marks_.pop_front();
 }
 

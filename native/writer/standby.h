@@ -27,9 +27,13 @@ class StandbyPool {
   bool full() const { return used() + kBlockBytes > ceiling_; }
   /// The stream that holds most gives up its oldest group of pictures, until there is room for a block. False when nobody has any to give.
   bool makeRoom();
+  void took();
+  /// So many blocks were freed. When that is much, their pages go back to the system: malloc keeps what is not at its end.
+  void gave(size_t blocks);
 
   const size_t ceiling_;
   size_t blocks_ = 0;
+  size_t most_ = 0;  ///< at once, since pages went back last
   std::vector<Standby*> members_;
 };
 

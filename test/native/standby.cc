@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <fstream>
 
 #include "segments_of.h"
 #include "ts_builder.h"
@@ -42,6 +45,12 @@ class Video {
 };
 constexpr size_t sizeOf(size_t pictures) { return (2 * pictures + 3) * 188; }
 constexpr int64_t kSecond = 1'000'000;
+[[maybe_unused]] size_t residentBytes() {
+  std::ifstream file("/proc/self/statm");
+  size_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+}
 bool endsWith(const std::vector<uint8_t>& all, const std::vector<uint8_t>& tail) {
   return all.size() >= tail.size() && std::equal(tail.rbegin(), tail.rend(), all.rbegin());
 }
@@ -190,3 +199,24 @@ TEST_CASE("memory goes back when a stream goes") {
   }
   CHECK(pool.used() == 0);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("memory goes back to the system when a stream that held much goes and others stay") {
+  constexpr size_t kMiB = 1 << 20;
+  StandbyPool pool(256 * kMiB);
+  Standby small(pool, 600 * kSecond);
+  const size_t before = residentBytes();
+  {
+    Standby large(pool, 600 * kSecond);
+    Video video, other;
+    for (int s = 0; s < 300; s++) {
+      const auto much = video.second(1000), little = other.second(100);
+      CHECK(large.feed(much.data(), much.size(), kNow + s * kSecond, s * kSecond) == Standby::Fed::taken);
+      CHECK(small.feed(little.data(), little.size(), kNow + s * kSecond, s * kSecond) == Standby::Fed::taken);
+    }
+    CHECK(residentBytes() > before + 100 * kMiB);
+  }
+  CHECK(small.held() == 300 * sizeOf(100));
+  CHECK(residentBytes() < before + pool.used() + 32 * kMiB);
+}
+#endif
