@@ -9,7 +9,7 @@
 
 namespace reelvault {
 
-/// The index of a reel: one header, then one record a segment; the layout is in docs/architecture.md ("Archive on disk").
+/// The index of a reel: one header, then one record a segment; the layout is in docs/archive.md ("Index").
 constexpr size_t kIndexRecordBytes = 96;
 using IndexBytes = std::array<uint8_t, kIndexRecordBytes>;
 using VolumeUuid = std::array<uint8_t, 16>;

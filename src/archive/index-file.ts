@@ -1,4 +1,4 @@
-/** Reads the index of a reel; docs/architecture.md, "Archive on disk". */
+/** Reads the index of a reel; docs/archive.md, "Index". */
 import { ReelError } from '../errors.ts';
 import { compactIndex, type SegmentRecord } from '../native.ts';
 import { hourUs } from './reel.ts';

@@ -1,4 +1,4 @@
-/** The raw slots of an index file: a header, then records of the same size; docs/architecture.md, "Archive on disk". */
+/** The raw slots of an index file: a header, then records of the same size; docs/archive.md, "Index". */
 import { indexSlotBytes } from '../native.ts';
 
 /** 96-byte records of the shortest segments in use, 0.5 s, fill an hour with far less than this. */

@@ -2,7 +2,7 @@
 import { indexSlotBytes, segmentFlags } from '../native.ts';
 import { endAfter, isGap, mergeRange, type Segment, type TimeRange } from './segment.ts';
 
-/** Places in a record; docs/architecture.md, "Archive on disk". */
+/** Places in a record; docs/archive.md, "Index". */
 const place = { offset: 0, length: 8, flags: 12, startUs: 16, duration: 40, crc32c: 44, sequence: 48 } as const;
 const highWord = 2 ** 32;
 

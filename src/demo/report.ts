@@ -23,7 +23,7 @@ export interface ReelReport {
   readonly segments: number;
 }
 
-/** The layout is in docs/architecture.md. The stream is finished, so every record is whole. */
+/** The layout is in docs/archive.md. The stream is finished, so every record is whole. */
 const readIndex = async (file: string): Promise<IndexRecord[]> => {
   const bytes = await readFile(file);
   const records: IndexRecord[] = [];

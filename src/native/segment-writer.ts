@@ -23,7 +23,7 @@ export interface SegmentRecord {
   readonly sha256: Buffer | null;
 }
 
-/** Flags of an index record; docs/architecture.md, "Archive on disk". */
+/** Flags of an index record; docs/archive.md, "Index". */
 export const segmentFlags = {
   keyframe: 1,
   discontinuity: 2,

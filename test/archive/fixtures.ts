@@ -1,4 +1,4 @@
-/** Archives made by hand: a directory as a volume, and index files as docs/architecture.md lays them out. */
+/** Archives made by hand: a directory as a volume, and index files as docs/archive.md lays them out. */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

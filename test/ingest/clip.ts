@@ -77,6 +77,13 @@ export const countPackets = async (url: string): Promise<number> => {
   return Number.parseInt(stdout, 10);
 };
 
+/** Plays a file in ffplay, in real time and to its end, where nobody sees or hears it. Answers what it complained of. */
+export const playThrough = async (file: string): Promise<string> => {
+  const env = { ...process.env, SDL_VIDEODRIVER: 'dummy', SDL_AUDIODRIVER: 'dummy' };
+  const { stdout, stderr } = await run('ffplay', ['-v', 'error', '-autoexit', file], { env, timeout: 120_000 });
+  return (stdout + stderr).trim();
+};
+
 export interface Push {
   readonly pid: number;
   /** Exit code and what was printed on stderr. */
