@@ -60,12 +60,12 @@ Napi::Value CompactIndex(const Napi::CallbackInfo& info) {
 
 class RecoverWorker final : public Napi::AsyncWorker {
  public:
-  RecoverWorker(Napi::Env env, UniqueFd directory, std::string path)
-      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), directory_(std::move(directory)), path_(std::move(path)) {}
+  RecoverWorker(Napi::Env env, UniqueFd directory, std::string path, bool closed)
+      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), directory_(std::move(directory)), path_(std::move(path)), closed_(closed) {}
   Napi::Promise promise() const { return deferred_.Promise(); }
 
  protected:
-  void Execute() override { result_ = recoverReel(directory_.get(), path_); }
+  void Execute() override { result_ = recoverReel(directory_.get(), path_, systemFileOps(), {.closed = closed_}); }
   // Resolves in either case: {errno, what} says that it failed; src/native.ts makes the error of it.
   void OnOK() override {
     Napi::Object result = Napi::Object::New(Env());
@@ -78,6 +78,8 @@ class RecoverWorker final : public Napi::AsyncWorker {
       result.Set("indexed", static_cast<double>(result_.value.indexed));
       result.Set("cutBytes", static_cast<double>(result_.value.cutBytes));
       result.Set("added", static_cast<double>(result_.value.added));
+      result.Set("lost", static_cast<double>(result_.value.lost));
+      result.Set("leftOver", static_cast<double>(result_.value.leftOver));
     }
     deferred_.Resolve(result);
   }
@@ -86,13 +88,14 @@ class RecoverWorker final : public Napi::AsyncWorker {
   Napi::Promise::Deferred deferred_;
   UniqueFd directory_;
   std::string path_;
+  bool closed_;
   Result<RecoveryReport> result_{RecoveryReport{}};
 };
 
-// recoverReel(dirFd: number, path: string): Promise<{errno, what} | {errno: 0, records, indexed, cutBytes, added}>
+// recoverReel(dirFd: number, path: string, closed: boolean): Promise<{errno, what} | {errno: 0, records, indexed, cutBytes, added, lost, leftOver}>
 Napi::Value RecoverReel(const Napi::CallbackInfo& info) {
   UniqueFd directory(::fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, 3));
-  auto* worker = new RecoverWorker(info.Env(), std::move(directory), info[1].As<Napi::String>().Utf8Value());
+  auto* worker = new RecoverWorker(info.Env(), std::move(directory), info[1].As<Napi::String>().Utf8Value(), info[2].As<Napi::Boolean>().Value());
   const Napi::Promise promise = worker->promise();
   worker->Queue();  // deletes itself
   return promise;

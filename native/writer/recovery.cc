@@ -32,23 +32,30 @@ struct Context {
   int64_t hourUs;       // kUnknownTime: not known
   int64_t mtimeUs;      // when the reel was last written
   int64_t formerEndUs;  // where the reel of the hour before ends; kUnknownTime: no such reel, or not known
+  int64_t nextStartUs;  // where the reel of the hour behind begins; the same
 };
 
-// Where the reel of the hour before ends, by its index. Its last segment may reach into this hour; no older reel's can.
-int64_t formerReelEnd(int dirFd, const std::string& reelPath) {
+// The index of the stream's reel so many hours later; without records where there is none that can be read.
+ReelIndex neighbourOf(int dirFd, const std::string& reelPath, int64_t hours) {
   const int64_t hourUs = hourFromPath(reelPath);
-  if (hourUs == kUnknownTime) return kUnknownTime;
+  if (hourUs == kUnknownTime) return {};
   const std::string stream = reelPath.substr(0, reelPath.size() - kHourPathLength);
-  const auto file = openIn(dirFd, indexPathOf(stream + hourPathOf(hourUs - kHourUs)), O_RDONLY);
-  if (!file.ok()) return kUnknownTime;
+  const auto file = openIn(dirFd, indexPathOf(stream + hourPathOf(hourUs + hours * kHourUs)), O_RDONLY);
+  if (!file.ok()) return {};
   const auto contents = readFile(file.value.get(), reelPath);
-  if (!contents.ok()) return kUnknownTime;
-  const ReelIndex index = readIndex(contents.value, UINT64_MAX);
-  return index.records.empty() ? kUnknownTime : index.records.back().endUs();
+  return contents.ok() ? readIndex(contents.value, UINT64_MAX) : ReelIndex{};
+}
+
+// How far segments may be moved for the last one to end when the reel was written last, before `next` starts, and to start in the reel's hour.
+int64_t latestShift(const std::vector<IndexRecord>& fresh, const IndexRecord* next, const Context& context) {
+  const int64_t limit = next != nullptr ? next->startUs : context.nextStartUs;
+  const int64_t end = limit == kUnknownTime ? context.mtimeUs : std::min(context.mtimeUs, limit);
+  const int64_t shift = end - fresh.back().endUs();
+  return context.hourUs == kUnknownTime ? shift : std::min(shift, context.hourUs + kHourUs - 1 - fresh.back().startUs);
 }
 
 // Puts rescanned segments on the timeline: right behind the former record when their PTS go on from it; otherwise as late as the file's time says,
-// but in the reel's hour, behind the former reel, and before the next record.
+// but in the reel's hour, behind the former reel, and before the next record and the next reel.
 void place(std::vector<IndexRecord>& fresh, const IndexRecord* former, const IndexRecord* next, const Context& context) {
   if (fresh.empty()) return;
   int64_t shift = 0;
@@ -62,12 +69,12 @@ void place(std::vector<IndexRecord>& fresh, const IndexRecord* former, const Ind
       for (auto& record : fresh)
         if (record.firstPts != kUnknownPts) record.firstPts += wraps;
     } else if (next == nullptr) {
-      shift = std::max<int64_t>(0, context.mtimeUs - fresh.back().endUs());
+      shift = std::max<int64_t>(0, latestShift(fresh, next, context));
     }
   } else {
     const int64_t length = fresh.back().endUs() - fresh.front().startUs;
-    int64_t start = context.mtimeUs - length;
-    if (context.hourUs != kUnknownTime) start = std::clamp(start, context.hourUs, context.hourUs + kHourUs - 1);
+    int64_t start = fresh.front().startUs + latestShift(fresh, next, context);
+    if (context.hourUs != kUnknownTime) start = std::max(start, context.hourUs);
     if (context.formerEndUs != kUnknownTime) start = std::max(start, context.formerEndUs);
     if (next != nullptr) start = std::min(start, next->startUs - length);
     shift = start - fresh.front().startUs;
@@ -89,7 +96,6 @@ Failure truncateReel(int fd, uint64_t length, const struct stat& before, FileOps
   // Its time tells when the last bytes came; should this run stop here, the next one still needs it.
   const timespec times[2] = {before.st_atim, before.st_mtim};
   if (::futimens(fd, times) != 0) return Failure::last("set the time of " + path);
-  if (ops.dataSync(fd) != 0) return Failure::last("sync " + path);
   return Failure::none();
 }
 
@@ -116,7 +122,7 @@ ReelIndex readIndex(const std::string& contents, uint64_t reelBytes) {
   return index;
 }
 
-Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileOps& ops, const IndexHeader& session) {
+Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileOps& ops, const RecoveryOptions& options) {
   // 1. Nobody else may have the reel.
   auto reel = openIn(dirFd, reelPath, O_RDWR);
   if (!reel.ok()) return reel.failure;
@@ -125,6 +131,8 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
   struct stat before {};
   if (::fstat(fd, &before) != 0) return Failure::last("stat " + reelPath);
   const auto reelBytes = static_cast<uint64_t>(before.st_size);
+  // What counts is what is on disk: after a write-back that failed the page cache has the bytes that never came there, and calls them clean.
+  (void)::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 
   // 2. Which records hold.
   const std::string indexPath = indexPathOf(reelPath);
@@ -136,15 +144,21 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
     if (!read.ok()) return read.failure;
     contents = std::move(read.value);
   }
+  const int64_t pathHourUs = hourFromPath(reelPath);
   ReelIndex index = readIndex(contents, reelBytes);
+  RecoveryReport report;
+  if (index.headerHolds && pathHourUs != kUnknownTime && index.header.hourUs != pathHourUs) index = {};  // another reel's: it says nothing of this one
+  else report.lost = readIndex(contents, UINT64_MAX).records.size() - index.records.size();
   const bool evidence = index.headerHolds ? (index.header.flags & kEvidence) != 0
                                           : std::any_of(index.records.begin(), index.records.end(), [](const auto& r) { return r.sha256 != Sha256Digest{}; });
-  const Context context{.hourUs = index.headerHolds ? index.header.hourUs : hourFromPath(reelPath),
+  const ReelIndex formerReel = neighbourOf(dirFd, reelPath, -1), nextReel = neighbourOf(dirFd, reelPath, 1);
+  const Context context{.hourUs = index.headerHolds ? index.header.hourUs : pathHourUs,
                         .mtimeUs = static_cast<int64_t>(before.st_mtim.tv_sec) * 1'000'000 + before.st_mtim.tv_nsec / 1000,
-                        .formerEndUs = formerReelEnd(dirFd, reelPath)};
+                        // Its last segment may reach into this hour; no older reel's can.
+                        .formerEndUs = formerReel.records.empty() ? kUnknownTime : formerReel.records.back().endUs(),
+                        .nextStartUs = nextReel.records.empty() ? kUnknownTime : nextReel.records.front().startUs};
 
   // 3. Segments in the bytes that no record names: between records, and behind the last one.
-  RecoveryReport report;
   std::vector<IndexRecord> all;
   uint64_t end = 0;
   for (size_t next = 0; next <= index.records.size(); next++) {
@@ -152,22 +166,32 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
     const uint64_t to = tail ? reelBytes : index.records[next].offset;
     if (to > end) {
       const IndexRecord* former = all.empty() ? nullptr : &all.back();
-      auto found = rescanReel(fd, end, to, former != nullptr ? former->endUs() : 0, tail, evidence);
+      const Unnamed unnamed = tail && !options.closed ? Unnamed::torn : Unnamed::durable;
+      auto found = rescanReel(fd, end, to, former != nullptr ? former->endUs() : 0, unnamed, evidence);
       if (!found.ok()) return found.failure;
-      place(found.value.records, former, tail ? nullptr : &index.records[next], context);
-      report.added += found.value.records.size();
-      all.insert(all.end(), found.value.records.begin(), found.value.records.end());
+      place(found.value, former, tail ? nullptr : &index.records[next], context);
+      report.added += found.value.size();
+      all.insert(all.end(), found.value.begin(), found.value.end());
     }
     if (tail) break;
     all.push_back(index.records[next]);
     end = index.records[next].end();
   }
   for (size_t i = 0; i < all.size(); i++) all[i].sequence = static_cast<uint32_t>(i);
+  report.records = all.size();
+  for (const auto& record : all) report.indexed += record.length;
 
-  // 4. Cut what is left of the tail, durably, before the index says that the reel ends there.
-  const uint64_t goodEnd = all.empty() ? 0 : all.back().end();
-  report.cutBytes = reelBytes - goodEnd;
-  if (auto failure = report.cutBytes > 0 ? truncateReel(fd, goodEnd, before, ops, reelPath) : Failure::none()) return failure;
+  // 4. Cut what is left of a torn tail. Of a reel that was closed nothing goes but zeros: whatever else is there may be looked into by hand.
+  uint64_t keep = all.empty() ? 0 : all.back().end();
+  if (options.closed) {
+    const auto more = skipZeros(fd, keep, reelBytes);
+    if (!more.ok()) return more.failure;
+    if (more.value < reelBytes) keep = reelBytes;
+  }
+  report.cutBytes = reelBytes - keep;
+  report.leftOver = keep - report.indexed;
+  // Also to the length it has: that gives back what was allocated behind it.
+  if (auto failure = truncateReel(fd, keep, before, ops, reelPath)) return failure;
 
   // 5. The new index replaces the old one whole, also where it holds the same: what reads well may be in the page cache only, after a sync
   // that failed, and whoever asks for recovery shows these records from now on.
@@ -176,13 +200,11 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
     header.flags = evidence ? kEvidence : 0;
     header.hourUs = context.hourUs != kUnknownTime ? context.hourUs : hourOf(all.empty() ? context.mtimeUs : all.front().startUs);
   }
-  header.flags |= session.flags;
-  if (header.uuid == VolumeUuid{}) header.uuid = session.uuid;
-  // Bytes must be on disk before the index names them.
+  header.flags |= options.session.flags;
+  if (header.uuid == VolumeUuid{}) header.uuid = options.session.uuid;
+  // The cut and the bytes must be on disk before the index says that the reel ends there.
   if (ops.dataSync(fd) != 0) return Failure::last("sync " + reelPath);
   if (auto failure = replaceFile(ops, dirFd, indexPath, encodeIndex(header, all), true)) return failure;
-  report.records = all.size();
-  for (const auto& record : all) report.indexed += record.length;
   return report;
 }
 

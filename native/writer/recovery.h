@@ -14,6 +14,15 @@ struct RecoveryReport {
   uint64_t indexed = 0;   ///< bytes of the reel that they name
   uint64_t cutBytes = 0;  ///< taken off the reel's end
   uint64_t added = 0;     ///< records for segments that had none
+  uint64_t lost = 0;      ///< records that hold and whose bytes the reel does not have: acknowledged once, gone now
+  uint64_t leftOver = 0;  ///< bytes that stay in the reel and belong to no segment
+};
+
+struct RecoveryOptions {
+  /// The header of the session that takes the reel up, where one does: its flags are added to the index's, and its UUID put where none is.
+  IndexHeader session{};
+  /// No marker names the reel: whoever wrote it closed it, so all of its bytes were durable and none is cut off but zeros at the end.
+  bool closed = false;
 };
 
 /// "2026/11/21/14.ts"
@@ -32,7 +41,6 @@ ReelIndex readIndex(const std::string& contents, uint64_t reelBytes);
 
 /// Brings one reel and its index in accord (I1); the procedure is in docs/archive.md ("Recover"). May be called again at any time, and after
 /// a crash in the middle of it. EBUSY while a writer has the reel. ENOENT when there is no reel.
-/// `session`: the header of the session that takes the reel up, where one does: its flags are added to the index's, and its UUID put where none is.
-Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileOps& ops = systemFileOps(), const IndexHeader& session = {});
+Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileOps& ops = systemFileOps(), const RecoveryOptions& options = {});
 
 }  // namespace reelvault

@@ -29,6 +29,14 @@ Failure readHead(ReelFile& file, FileOps& ops, const std::string& path) {
   return Failure::none();
 }
 
+// Whether the marker says that this reel was not closed.
+bool names(int volumeFd, const std::string& marker, const std::string& path) {
+  const auto file = openIn(volumeFd, marker, O_RDONLY);
+  if (!file.ok()) return false;
+  const auto contents = readFile(file.value.get(), marker);
+  return contents.ok() && contents.value == path + "\n";
+}
+
 Failure takeUp(ReelFile& file, int volumeFd, FileOps& ops, const std::string& path) {
   struct stat facts {};
   if (::fstat(file.reel.get(), &facts) != 0) return Failure::last("stat " + path);
@@ -54,6 +62,7 @@ std::string markerPathOf(const std::string& stream) { return ".reelvault/open/" 
 Result<ReelFile> openReelFile(int volumeFd, const std::string& stream, const IndexHeader& header, FileOps& ops) {
   const std::string path = reelPathOf(stream, header.hourUs);
   const std::string marker = markerPathOf(stream);
+  const bool left = names(volumeFd, marker, path);
   // 1. The marker: from now on a start knows that this reel may need recovery.
   if (auto failure = makeParents(volumeFd, marker)) return failure;
   if (auto failure = replaceFile(ops, volumeFd, marker, path + "\n", false)) return failure;
@@ -63,7 +72,7 @@ Result<ReelFile> openReelFile(int volumeFd, const std::string& stream, const Ind
   auto reel = openDirect(volumeFd, path, O_RDWR | O_CREAT | O_EXCL);
   file.existed = !reel.ok() && reel.failure.error == EEXIST;
   if (file.existed) {
-    auto report = recoverReel(volumeFd, path, ops, header);
+    auto report = recoverReel(volumeFd, path, ops, {.session = header, .closed = !left});
     if (!report.ok()) return report.failure;
     reel = openDirect(volumeFd, path, O_RDWR);
   }

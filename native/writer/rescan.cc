@@ -29,6 +29,14 @@ Failure readAt(int fd, uint8_t* data, size_t length, uint64_t offset) {
   return Failure::none();
 }
 
+enum class Holes : uint8_t { none, sectors, padding };
+
+/// A sector of zeros: no packet is so long without a sync byte.
+std::optional<uint64_t> emptySector(const uint8_t* sector, size_t length, uint64_t fed) {
+  const bool empty = length == kSectorBytes && std::all_of(sector, sector + length, [](uint8_t byte) { return byte == 0; });
+  return empty ? std::optional(fed - length) : std::nullopt;
+}
+
 /// Looks at the end of a sector for bytes of a torn tail that never reached the disk. They read as zeros, from the beginning of a sector on, or
 /// from where the padded block ended that was to be overwritten there: a block is padded behind a segment only, so they begin with a packet.
 /// `fed`: bytes of the tail up to there; `length`: how many of them lie in the sector. Answers where the zeros begin, if they are such a hole.
@@ -62,11 +70,16 @@ Result<IndexRecord> record(int fd, const Segment& segment, uint64_t from, bool e
   return made;
 }
 
-}  // namespace
+/// What is found from one place on without a break. `stop`: where the looking ended, at `to` or behind what broke it.
+struct Run {
+  std::vector<IndexRecord> found;
+  uint64_t stop = 0;
+};
 
-Result<Rescan> rescanReel(int fd, uint64_t from, uint64_t to, int64_t formerEndUs, bool torn, bool evidence) {
+Result<Run> scanRun(int fd, uint64_t from, uint64_t to, int64_t formerEndUs, Holes holes, bool wholePackets, bool evidence) {
   Segmenter segmenter(kSegmentMs, formerEndUs);
   std::vector<uint8_t> buffer(std::min<uint64_t>(kReadBytes, to - from + kSectorBytes));
+  Run run{.found = {}, .stop = to};
   bool good = true;
   for (uint64_t at = from; at < to && good;) {
     const size_t take = std::min<uint64_t>(buffer.size() - at % kSectorBytes, to - at);
@@ -76,22 +89,57 @@ Result<Rescan> rescanReel(int fd, uint64_t from, uint64_t to, int64_t formerEndU
       const size_t length = std::min(kSectorBytes - (at + done) % kSectorBytes, take - done);
       good = segmenter.feed(piece, length, kUnknownTime);
       done += length;
-      if (!torn || (at + done) % kSectorBytes != 0) continue;
-      const auto hole = holeBefore(piece + length, length, segmenter.parser(), at + done - from);
-      // Not what stands behind it, be it whole; nor a packet before it that ends in zeros, for the hole may have made it so.
-      if (hole) return rescanReel(fd, from, from + *hole, formerEndUs, torn, evidence);
+      if (!good) run.stop = at + done;
+      if (holes == Holes::none || (at + done) % kSectorBytes != 0) continue;
+      const uint64_t fed = at + done - from;
+      const auto hole = holes == Holes::sectors ? emptySector(piece, length, fed) : holeBefore(piece + length, length, segmenter.parser(), fed);
+      if (!hole) continue;
+      // Not what stands behind it, be it whole; nor, where padding may be a hole, a packet before it that ends in zeros.
+      auto before = scanRun(fd, from, from + *hole, formerEndUs, holes == Holes::sectors ? Holes::none : holes, wholePackets, evidence);
+      if (before.ok()) before.value.stop = at + done;
+      return before;
     }
     at += take;
   }
-  Rescan rescan{.records = {}, .goodEnd = from};
-  if (!segmenter.end(torn)) return rescan;
+  if (!segmenter.end(wholePackets)) return run;
   for (const Segment& segment : segmenter.finished()) {
     auto made = record(fd, segment, from, evidence, buffer);
     if (!made.ok()) return made.failure;
-    rescan.records.push_back(made.value);
-    rescan.goodEnd = made.value.end();
+    run.found.push_back(made.value);
   }
-  return rescan;
+  return run;
+}
+
+}  // namespace
+
+Result<uint64_t> skipZeros(int fd, uint64_t from, uint64_t to) {
+  std::vector<uint8_t> buffer(std::min<uint64_t>(kReadBytes, to - from));
+  for (uint64_t at = from; at < to;) {
+    const size_t take = std::min<uint64_t>(buffer.size(), to - at);
+    if (auto failure = readAt(fd, buffer.data(), take, at)) return failure;
+    const auto end = buffer.begin() + static_cast<ptrdiff_t>(take);
+    const auto found = std::find_if(buffer.begin(), end, [](uint8_t byte) { return byte != 0; });
+    if (found != end) return at + static_cast<uint64_t>(found - buffer.begin());
+    at += take;
+  }
+  return to;
+}
+
+Result<std::vector<IndexRecord>> rescanReel(int fd, uint64_t from, uint64_t to, int64_t formerEndUs, Unnamed unnamed, bool evidence) {
+  const bool torn = unnamed == Unnamed::torn;
+  std::vector<IndexRecord> all;
+  for (uint64_t at = from;;) {
+    const int64_t endUs = all.empty() ? formerEndUs : all.back().endUs();
+    const auto run = scanRun(fd, at, to, endUs, torn ? Holes::padding : Holes::sectors, torn, evidence);
+    if (!run.ok()) return run.failure;
+    const auto& [found, stop] = run.value;
+    all.insert(all.end(), found.begin(), found.end());
+    if (torn || stop >= to) return all;
+    const auto next = skipZeros(fd, stop, to);
+    if (!next.ok()) return next.failure;
+    if (next.value == to) return all;
+    at = next.value;
+  }
 }
 
 }  // namespace reelvault

@@ -7,13 +7,15 @@
 
 namespace reelvault {
 
-struct Rescan {
-  std::vector<IndexRecord> records;  ///< without sequence numbers; times as if the media clock had started at `formerEndUs`
-  uint64_t goodEnd = 0;              ///< offset in the reel behind the last whole packet
+/// What is known of the bytes that are looked through.
+enum class Unnamed : uint8_t {
+  torn,     ///< a crash left them: the first ones that never reached the disk end the scan, and a part of a packet is not taken
+  durable,  ///< they were on disk once: what is damaged of them is passed over, and the scan goes on behind it
 };
 
-/// Finds the segments in bytes `from`..`to` of a reel. With `torn`, the bytes end where a crash left them: the first ones that
-/// never reached the disk end the scan, and a part of a packet is not taken. Without, every byte up to `to` belongs to a segment.
-Result<Rescan> rescanReel(int fd, uint64_t from, uint64_t to, int64_t formerEndUs, bool torn, bool evidence);
+/// Finds the segments in bytes `from`..`to` of a reel: records without sequence numbers, with times as if the media clock had started at `formerEndUs`.
+Result<std::vector<IndexRecord>> rescanReel(int fd, uint64_t from, uint64_t to, int64_t formerEndUs, Unnamed unnamed, bool evidence);
+/// The first byte from `from` on that is no zero; `to` where there is none.
+Result<uint64_t> skipZeros(int fd, uint64_t from, uint64_t to);
 
 }  // namespace reelvault

@@ -339,8 +339,8 @@ bool Volume::closeReels(std::vector<Event>& events) {
   for (const Item& item : kept) {
     const std::string& path = item.reel->path;
     Failure failure = item.failure;
-    if (!failure && item.reel->file.nextSequence == 0) {
-      // Not one segment came to be: no reel.
+    if (!failure && item.reel->file.nextSequence == 0 && item.reel->file.base == 0) {
+      // Not one segment came to be, and no byte was there before: no reel.
       failure = removeFile(directory_.get(), indexPathOf(path));
       if (!failure) failure = removeFile(directory_.get(), path);
     }

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { recoverReel } from '../native.ts';
+import { type RecoveryReport, recoverReel } from '../native.ts';
 import { isDamage, type VolumeArchive } from './archive.ts';
 import { damagedIndexPath, hourOf, indexPath, markerDirectory, markerPath, parseReelPath, reelPath } from './reel.ts';
 import { hourBehind, reelHours } from './reel-tree.ts';
@@ -19,9 +19,21 @@ export interface RecoveredReel {
   readonly added: number;
   /** Bytes of the torn tail that were cut. */
   readonly cutBytes: number;
+  /** Acknowledged segments whose bytes the reel does not have any more. */
+  readonly lost: number;
 }
 
 const lastHour = hourOf(Date.UTC(9999, 11, 31, 23) * 1000);
+
+/** What those who asked for a recovery are told of it. */
+const told = (stream: string, path: string, { records, added, cutBytes, lost }: RecoveryReport): RecoveredReel => ({
+  stream,
+  path,
+  records,
+  added,
+  cutBytes,
+  lost,
+});
 
 const names = (files: VolumeFiles, path: string): string[] =>
   whenMissing(() => files.readdir(path), []).map(({ name }) => name);
@@ -59,12 +71,11 @@ export const recoverStream = async (files: VolumeFiles, stream: string): Promise
   if (!exists(files, markerPath(stream))) return undefined;
   const hour = markedReel(files, stream);
   const path = hour === undefined ? undefined : reelPath(stream, hour);
-  const found = path !== undefined && exists(files, path) ? await recoverReel(files.fd, path) : undefined;
+  const found =
+    path !== undefined && exists(files, path) ? await recoverReel(files.fd, path, { closed: false }) : undefined;
   // Last: a crash before this line leaves the marker, and the next attach does the same again.
   files.unlink(markerPath(stream));
-  return path === undefined || found === undefined
-    ? undefined
-    : { stream, path, records: found.records, added: found.added, cutBytes: found.cutBytes };
+  return path === undefined || found === undefined ? undefined : told(stream, path, found);
 };
 
 const whenReadable = (look: () => number | undefined): number | undefined => {
@@ -149,9 +160,10 @@ export const mendNewest = async (archive: VolumeArchive, stream: string): Promis
         mended.setAside.push(await setAside(files, stream, hour));
         continue;
       }
-      const { records, added, cutBytes } = await recoverReel(files.fd, reel);
-      mended.rebuilt.push({ stream, path: reel, records, added, cutBytes });
-      if (records > 0) break;
+      // Not marked, or it would be in order: its writer closed it.
+      const found = await recoverReel(files.fd, reel, { closed: true });
+      mended.rebuilt.push(told(stream, reel, found));
+      if (found.records > 0) break;
     }
   }
   return mended;

@@ -6,6 +6,13 @@ import { clientOf, type GlobalOptions } from './global-options.ts';
 import { print } from './output.ts';
 import { volumeUrl } from './volume-url.ts';
 
+export const recoveredText = ({ reel, records, added, indexed, cutBytes, lost, leftOver }: RecoveredView): string =>
+  [
+    `${reel}: ${records} segments (${added} of them had no record), ${formatBytes(indexed)}; ${formatBytes(cutBytes)} cut off`,
+    ...(leftOver > 0 ? [`${formatBytes(leftOver)} belong to no segment and stay as they are`] : []),
+    ...(lost > 0 ? [`${lost} acknowledged segments are lost: the reel ends before them`] : []),
+  ].join('\n');
+
 export const archiveRecover = (parent: Command): void => {
   parent
     .command('recover <volume> <reel>')
@@ -13,8 +20,8 @@ export const archiveRecover = (parent: Command): void => {
     .addHelpText(
       'after',
       `
-Records that do not hold are dropped, whole segments without one are indexed, a torn tail is cut off: what a start after a crash does. An
-index that was signed is not the signed one afterwards, unless it comes out the same.
+Records that do not hold are dropped, whole segments without one are indexed, a torn tail is cut off: what a start after a crash does. From a
+reel that was closed nothing is cut but zeros at its end. An index that was signed is not the signed one afterwards, unless it comes out the same.
 
 Example:
   reelvault archive recover main dvr/cam1/2026/11/21/14.ts`,
@@ -23,8 +30,6 @@ Example:
       const options = command.optsWithGlobals<GlobalOptions>();
       const query = new URLSearchParams({ reel });
       const found = await clientOf(options).postJson<RecoveredView>(volumeUrl(volume, `/reels/recover?${query}`), {});
-      const { records, added, indexed, cutBytes } = found;
-      const text = `${reel}: ${records} segments (${added} of them had no record), ${formatBytes(indexed)}; ${formatBytes(cutBytes)} cut off`;
-      print(options, found, text);
+      print(options, found, recoveredText(found));
     });
 };

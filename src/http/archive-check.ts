@@ -45,6 +45,10 @@ const recovered = Type.Object({
   indexed: Type.Integer({ description: 'bytes of the reel that they name' }),
   cutBytes: Type.Integer({ description: "bytes taken off the reel's end" }),
   added: Type.Integer({ description: 'segments that had no record' }),
+  lost: Type.Integer({
+    description: 'records that hold and whose bytes the reel does not have: they were acknowledged',
+  }),
+  leftOver: Type.Integer({ description: 'bytes that stay in the reel and belong to no segment' }),
 });
 export type RecoveredView = Static<typeof recovered>;
 
@@ -119,7 +123,7 @@ export const archiveCheckRoutes: FastifyPluginAsyncTypebox<{ check: ArchiveCheck
       schema: {
         summary: 'Make the index of one reel agree with the reel again',
         description:
-          'As a start after a crash does it: records that do not hold are dropped, whole segments without one are indexed, a torn tail is cut off.',
+          'As a start after a crash does it: records that do not hold are dropped, whole segments without one are indexed, a torn tail is cut off. From a reel that was closed nothing is cut but zeros at its end.',
         tags,
         params,
         querystring: Type.Object(

@@ -22,6 +22,10 @@ export interface RecoveryReport {
   readonly cutBytes: number;
   /** Records for segments that had none. */
   readonly added: number;
+  /** Records that hold and whose bytes the reel does not have: acknowledged once, gone now. */
+  readonly lost: number;
+  /** Bytes that stay in the reel and belong to no segment. */
+  readonly leftOver: number;
 }
 
 /** Bytes of an index record, and of the header before them. */
@@ -36,7 +40,7 @@ export interface CompactIndex extends Pick<ReelIndex, 'hourUs' | 'evidence'> {
 interface Addon {
   compactIndex(bytes: Uint8Array, reelBytes: number): Pick<ReelIndex, 'hourUs' | 'evidence'> & { count: number };
   decodeIndex(bytes: Uint8Array, reelBytes: number): ReelIndex;
-  recoverReel(dirFd: number, path: string): Promise<RecoveryReport & { errno: number; what: string }>;
+  recoverReel(dirFd: number, path: string, closed: boolean): Promise<RecoveryReport & { errno: number; what: string }>;
 }
 const addon = loaded as Addon;
 
@@ -51,11 +55,16 @@ export const compactIndex = (bytes: Buffer, reelBytes: number): CompactIndex => 
 };
 
 /**
- * Does I1 for the reel at `path` in the volume: drops records that do not hold, indexes whole segments that have none, cuts the torn tail.
- * May be called at any time, also again after a crash in the middle. `stream-busy` while a writer has the reel, `not-found` without a reel.
+ * Does I1 for the reel at `path` in the volume: drops records that do not hold, indexes whole segments that have none, cuts the torn tail. `closed`:
+ * its writer closed it, so no tail is torn and nothing is cut but zeros. May be called at any time, also again after a crash in the middle.
+ * `stream-busy` while a writer has the reel, `not-found` without a reel.
  */
-export const recoverReel = async (dirFd: number, path: string): Promise<RecoveryReport> => {
-  const { errno, what, ...report } = await addon.recoverReel(dirFd, path);
+export const recoverReel = async (
+  dirFd: number,
+  path: string,
+  { closed }: { readonly closed: boolean },
+): Promise<RecoveryReport> => {
+  const { errno, what, ...report } = await addon.recoverReel(dirFd, path, closed);
   if (errno !== 0) throw errnoError(errno, `to ${what}`);
   return report;
 };

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import { VolumeArchive } from '../archive/archive.ts';
 import { Catalog } from '../archive/catalog/catalog.ts';
-import { type RecoveredReel, recoverVolume } from '../archive/recovery.ts';
+import { openHour, type RecoveredReel, recoverVolume } from '../archive/recovery.ts';
 import { hourPath, hourUs, reelPath } from '../archive/reel.ts';
 import type { VolumeFiles } from '../archive/volume-files.ts';
 import { ReelError, toReelError } from '../errors.ts';
@@ -99,7 +99,11 @@ export class AttachedVolumes {
       archive.showUpTo(stream, hour === undefined ? -1 : hour * hourUs - 1);
       log.error({ volume: name, stream, err: error }, 'a stream could not be recovered');
     }
-    for (const reel of recovered) log.warn({ volume: name, ...reel }, 'recovered a reel that was open');
+    for (const reel of recovered) {
+      log.warn({ volume: name, ...reel }, 'recovered a reel that was open');
+      if (reel.lost > 0)
+        log.error({ volume: name, ...reel }, 'acknowledged segments are lost: the reel ends before them');
+    }
     return recovered;
   }
 
@@ -144,7 +148,8 @@ export class AttachedVolumes {
   /** As `Recorder.recoverReel`. */
   async recoverReel(name: string, stream: string, hour: number): Promise<RecoveryReport> {
     const { archive } = this.getWritable(name);
-    const report = await recoverReel(archive.files.fd, reelPath(stream, hour));
+    const closed = openHour(archive.files, stream) !== hour;
+    const report = await recoverReel(archive.files.fd, reelPath(stream, hour), { closed });
     await archive.catalog?.changed({ stream, hour });
     return report;
   }

@@ -11,7 +11,7 @@ export interface TakeUpOptions {
 }
 
 /**
- * Recovers the reel that was left open. One of a former hour that the storage does not give back stays as it is, and hidden up to the next start:
+ * Recovers the reel that was left open. One of a former hour that the storage does not give back stays as it is, and loses its marker to the next reel:
  * a bad sector in it must not keep its stream from being recorded for ever.
  */
 const recover = async ({ files }: VolumeArchive, stream: string, { log, hour }: TakeUpOptions): Promise<void> => {

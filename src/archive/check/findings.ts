@@ -25,6 +25,7 @@ export const findingKinds = {
   'record-order': kind('damage', rebuild),
   'reel-missing': kind('damage', backup),
   'reel-short': kind('damage', backup),
+  'reel-hole': kind('damage', backup),
   'reel-long': kind(
     'notice',
     'the bytes behind the last record are not played: `reelvault archive recover` indexes what is whole of them',

@@ -30,16 +30,33 @@ const missingNumbers = (records: readonly SegmentRecord[], slots: number): numbe
   return Array.from({ length: slots }, (_, number) => number).filter((number) => !there.has(number));
 };
 
-/** Segments follow each other without hole or overlap in bytes, and never overlap in time. Rounding to µs may make one of them look early. */
-const disorder = (records: readonly SegmentRecord[]): number[] =>
+/** The numbers of records that `wrong` says so of, seen against the one of the number before. */
+const behindWrongly = (
+  records: readonly SegmentRecord[],
+  wrong: (record: SegmentRecord, former: SegmentRecord | undefined) => boolean,
+): number[] =>
   records
     .filter((record, place) => {
       const former = records[place - 1];
-      if (former === undefined) return record.sequence === 0 && record.offset !== 0;
-      if (former.sequence + 1 !== record.sequence) return false; // the one between does not hold, and is told as that
-      return former.offset + former.length !== record.offset || record.startUs < endUs({ ...former, hour: 0 }) - 1;
+      // Where the one between does not hold, that is told.
+      return record.sequence === (former === undefined ? 0 : former.sequence + 1) && wrong(record, former);
     })
     .map(({ sequence }) => sequence);
+
+const bytesEnd = (record: SegmentRecord | undefined): number =>
+  record === undefined ? 0 : record.offset + record.length;
+
+/** Bytes before these segments belong to none. */
+const holes = (records: readonly SegmentRecord[]): number[] =>
+  behindWrongly(records, ({ offset }, former) => offset > bytesEnd(former));
+
+/** Segments never overlap, neither in bytes nor in time. Rounding to µs may make one of them look early. */
+const disorder = (records: readonly SegmentRecord[]): number[] =>
+  behindWrongly(
+    records,
+    ({ offset, startUs }, former) =>
+      former !== undefined && (offset < bytesEnd(former) || startUs < endUs({ ...former, hour: 0 }) - 1),
+  );
 
 /**
  * Judges an index against the hour of its name and the length of its reel. `open`: a writer has the reel; what stands behind the last record
@@ -74,7 +91,10 @@ export const lookAtIndex = (params: {
   const early = disorder(records);
   if (early.length > 0)
     found.push(finding('record-order', files.index, `segments do not follow each other: number ${some(early)}`));
-  const end = last === undefined ? 0 : last.offset + last.length;
+  const behindHoles = holes(records);
+  if (behindHoles.length > 0)
+    found.push(finding('reel-hole', files.reel, `bytes that belong to no segment, before number ${some(behindHoles)}`));
+  const end = bytesEnd(last);
   if (end > reelBytes) found.push(finding('reel-short', files.reel, `${reelBytes} bytes, and its index names ${end}`));
   if (!open && bad.length === 0 && end < reelBytes)
     found.push(finding('reel-long', files.reel, `${reelBytes - end} bytes behind the last record`));

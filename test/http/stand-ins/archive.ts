@@ -65,7 +65,7 @@ export const archiveStandIn = ({ note }: Seen) => {
     },
     recover: async (name, reel) => {
       note('reel recover', name, { reel });
-      return { reel, records: 1, indexed: 188, cutBytes: 0, added: 1 };
+      return { reel, records: 1, indexed: 188, cutBytes: 0, added: 1, lost: 0, leftOver: 0 };
     },
   };
   const evidenceKey = { id: '00', publicKey: 'PEM', madeAt: '2026-11-21T00:00:00.000Z', retiredAt: null };
