@@ -55,6 +55,7 @@ export class Publication {
   /** Changes of what is wanted are followed one after another. Never rejects. */
   #turn: Promise<void> = Promise.resolve();
   #failure: ReelError | undefined;
+  #failedFrom: number | undefined;
   #endedAt: number | null = null;
   #finished: Promise<SessionSummary> | undefined;
 
@@ -72,6 +73,11 @@ export class Publication {
 
   get failure(): ReelError | undefined {
     return this.#failure;
+  }
+
+  /** Unix milliseconds: what came in since then was not durable when it failed. */
+  get failedFrom(): number | undefined {
+    return this.#failedFrom;
   }
 
   /** Being recorded, or about to be, or what was is being made durable. */
@@ -241,6 +247,7 @@ export class Publication {
   #fail(error: ReelError): void {
     if (this.#failure !== undefined || this.#finished !== undefined) return;
     this.#failure = error;
+    this.#failedFrom = this.#params.now() - (this.#session?.status().durableLagMs ?? 0);
     this.onFailure(error);
   }
 

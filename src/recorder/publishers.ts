@@ -136,7 +136,8 @@ export class Publishers {
     this.#places.delete(stream);
     const reason = failure === undefined ? undefined : storageReason(failure);
     // Of a pause the volume's own entry tells the end.
-    if (reason !== undefined && failure?.code !== 'volume-paused') troubles.began(`stream:${stream}`, reason);
+    if (reason !== undefined && failure?.code !== 'volume-paused')
+      troubles.began(`stream:${stream}`, reason, publication.failedFrom);
     if (letIn) {
       history.ended(stream, status, failure);
       log.info({ stream, ...status, failure: failure?.code }, 'publishing ended');

@@ -62,7 +62,7 @@ export const recorderParts = (params: RecorderParams, events: EventEmitter<Recor
   });
   const views = new StreamViews({ streams, control, publishers, history });
   const slow = new SlowStorage({
-    ...{ elapsed, mostMs: holdBackMs, troubles, log },
+    ...{ elapsed, now, mostMs: holdBackMs, troubles, log },
     onShedding: (publication, dropping, bytes) => events.emit('shedding', publication, dropping, bytes),
   });
   const recorded = new RecordedStreams({ streams, attached, publishers, history });

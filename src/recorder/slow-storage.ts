@@ -10,6 +10,8 @@ import type { TroubleLog } from './trouble-log.ts';
 export interface SlowStorageParams {
   /** Milliseconds from any start, by a clock that is never set. */
   readonly elapsed: () => number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
   readonly mostMs: number;
   readonly troubles: TroubleLog;
   readonly log: Logger;
@@ -33,15 +35,19 @@ export class SlowStorage {
 
   /** Once a second, at every publisher. */
   look(publication: Publication): void {
-    if (this.#holdBack.isTooLong(publication.stream, publication.heldSince)) void this.#shed(publication);
+    const { heldSince } = publication;
+    if (!this.#holdBack.isTooLong(publication.stream, heldSince) || heldSince === undefined) return;
+    const { elapsed, now } = this.#params;
+    void this.#shed(publication, now() - (elapsed() - heldSince));
   }
 
-  async #shed(publication: Publication): Promise<void> {
+  /** `from`: nothing has been taken since. */
+  async #shed(publication: Publication, from: number): Promise<void> {
     const { log, troubles, onShedding } = this.#params;
     const { stream, volume, dropped } = publication;
     log.warn({ stream, volume }, 'the storage is too slow: what comes is dropped until it has caught up');
     onShedding(publication, true, 0);
-    troubles.began(`stream:${stream}`, 'disk');
+    troubles.began(`stream:${stream}`, 'disk', from);
     await publication.shed();
     const bytes = publication.dropped - dropped;
     this.#dropped.set(stream, (this.#dropped.get(stream) ?? 0) + bytes);

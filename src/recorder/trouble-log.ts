@@ -36,12 +36,12 @@ export class TroubleLog {
     this.#now = now;
   }
 
-  /** It lasts until `ended`, or until another begins in the same scope. */
-  began(scope: Scope, reason: GapReason): void {
+  /** It lasts until `ended`, or until another begins in the same scope. `from`: Unix milliseconds, where it is noticed later. */
+  began(scope: Scope, reason: GapReason, from = this.#now()): void {
     const last = this.#troubles.get(scope)?.at(-1);
     if (last?.to === undefined && last?.reason === reason) return;
     this.ended(scope);
-    this.#add(scope, { reason, from: this.#now(), to: undefined });
+    this.#add(scope, { reason, from, to: undefined });
   }
 
   ended(scope: Scope): void {

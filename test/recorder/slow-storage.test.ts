@@ -12,13 +12,13 @@ import { run } from '../../src/exec/run.ts';
 import { crc32c } from '../../src/native.ts';
 import type { Publication } from '../../src/recorder/publication.ts';
 import { clip } from '../ingest/clip.ts';
-import { Host, until, uuid } from '../ingest/host.ts';
+import { Host, type HostOptions, until, uuid } from '../ingest/host.ts';
 
 const quick = { timeoutMs: 30_000 };
 let now = Date.UTC(2026, 10, 21, 14, 10);
 
 /** A host whose volume `main` has a filesystem of its own; it is thawed and unmounted at the end. */
-const hostOnDisk = async (t: TestContext) => {
+const hostOnDisk = async (t: TestContext, options: HostOptions) => {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'reelvault-slow-'));
   const [disk, volume, other] = ['disk', 'volume', 'other'].map((name) => path.join(directory, name)) as [
     string,
@@ -32,7 +32,7 @@ const hostOnDisk = async (t: TestContext) => {
   await run('mount', ['-o', 'loop', disk, volume], quick);
   const freeze = (): Promise<unknown> => run('fsfreeze', ['--freeze', volume], quick);
   const thaw = (): Promise<unknown> => run('fsfreeze', ['--unfreeze', volume], quick);
-  const host = await Host.start({ directory, now: () => now, holdBackMs: 1500, stagingBytes: 8 * 1024 * 1024 });
+  const host = await Host.start({ directory, stagingBytes: 8 * 1024 * 1024, ...options });
   const jail = new Jail({ fd: openSync(other, 'r'), label: 'volume other' });
   await host.recorder.attachVolume({ name: 'other', uuid, jail });
   t.after(async () => {
@@ -61,7 +61,7 @@ const sender = (session: Publication): ((bytes: Buffer) => Promise<boolean>) => 
 };
 
 test('a disk that stands still: its publisher is let go on, other volumes do not notice, and it is recorded again', async (t) => {
-  const { host, freeze, thaw } = await hostOnDisk(t);
+  const { host, freeze, thaw } = await hostOnDisk(t, { now: () => now, holdBackMs: 1500 });
   const { recorder } = host;
   const { bytes } = await clip(10);
   const told: [boolean, number][] = [];
@@ -106,7 +106,7 @@ test('a disk that stands still: its publisher is let go on, other volumes do not
 });
 
 test('seconds to keep that are asked for while a recording ends are kept', async (t) => {
-  const { host, freeze, thaw } = await hostOnDisk(t);
+  const { host, freeze, thaw } = await hostOnDisk(t, {});
   const { recorder } = host;
   const { bytes } = await clip(10);
   await recorder.put('cam', { volume: 'main' });
@@ -124,4 +124,43 @@ test('seconds to keep that are asked for while a recording ends are kept', async
   session.append(bytes.subarray(188 * 1000));
   assert.ok(recorder.status('cam').kept.bytes > 0);
   await session.finish();
+});
+
+test('what a live publisher could not send while it was held back is told as the disk', async (t) => {
+  // Ten times as fast as real time: both clocks, and the publisher.
+  const speed = 10;
+  const elapsed = (): number => performance.now() * speed;
+  const began = now - elapsed();
+  const { host, freeze, thaw } = await hostOnDisk(t, { elapsed, now: () => began + elapsed(), holdBackMs: 10_000 });
+  const { recorder } = host;
+  const { bytes } = await clip(10);
+  const told: boolean[] = [];
+  recorder.on('shedding', (_, dropping) => told.push(dropping));
+  const session = await recorder.openSession('cam', 'test');
+  const piece = 188 * 50;
+  let at = 0;
+  let goOn = true;
+  session.onDrain = () => (goOn = true);
+  const source = setInterval(
+    () => {
+      recorder.lookAtClock();
+      if (!goOn) return;
+      goOn = session.append(bytes.subarray(at, at + piece));
+      at = at + piece < bytes.length ? at + piece : 0;
+    },
+    (piece / bytes.length) * (10_000 / speed),
+  );
+  t.after(() => clearInterval(source));
+  await until('something durable', () => session.status().segments > 3);
+  await freeze();
+  await until('what comes to be dropped', () => told.length === 1);
+  await thaw();
+  await until('the disk to have caught up', () => told.length === 2);
+  const before = session.status().segments;
+  await until('more to be durable', () => session.status().segments > before + 1);
+  const gaps = await recorder.gaps('cam', 0, Number.MAX_SAFE_INTEGER);
+  assert.deepEqual(
+    gaps.map(({ reasons }) => reasons),
+    [['disk']],
+  );
 });
