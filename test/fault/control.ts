@@ -6,7 +6,7 @@ import { run } from '../../src/exec/run.ts';
 const fixtures = path.resolve(import.meta.dirname, '../../fixtures');
 
 /** The bits of `kinds` in fault.c. */
-export const kinds = { changes: 1, reads: 2, takesSpace: 4, exec: 8, interruptible: 16, looks: 32 } as const;
+export const kinds = { changes: 1, reads: 2, takesSpace: 4, exec: 8, interruptible: 16 } as const;
 const everyKind = kinds.changes | kinds.reads | kinds.exec;
 const classOf = (kind: number): number => kind & everyKind;
 export const isExec = (kind: number): boolean => (kind & kinds.exec) !== 0;
@@ -88,7 +88,7 @@ export class FaultControl {
 
   /** Each of these calls fails, on files beneath `prefix` only, until `off`. */
   failEach(calls: readonly string[], prefix: string, error: keyof typeof errors): void {
-    const which = { nth: 0, programs: '', kinds: everyKind | kinds.looks };
+    const which = { nth: 0, programs: '', kinds: everyKind };
     this.#write(mode.every, { ...which, error: errors[error], calls: calls.join(','), prefixes: [prefix] });
   }
 

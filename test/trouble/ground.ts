@@ -113,6 +113,7 @@ export class Witness {
 
   /** Looks until there are so many more than now. */
   async more(count: number): Promise<void> {
+    await this.look();
     const wanted = this.count + count;
     const look = async (): Promise<true | undefined> => {
       await this.look();
