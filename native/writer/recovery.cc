@@ -167,7 +167,7 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
     if (to > end) {
       const IndexRecord* former = all.empty() ? nullptr : &all.back();
       const Unnamed unnamed = tail && !options.closed ? Unnamed::torn : Unnamed::durable;
-      auto found = rescanReel(fd, end, to, former != nullptr ? former->endUs() : 0, unnamed, evidence);
+      auto found = rescanReel(ops, fd, end, to, former != nullptr ? former->endUs() : 0, unnamed, evidence);
       if (!found.ok()) return found.failure;
       place(found.value, former, tail ? nullptr : &index.records[next], context);
       report.added += found.value.size();
@@ -184,7 +184,7 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
   // 4. Cut what is left of a torn tail. Of a reel that was closed nothing goes but zeros: whatever else is there may be looked into by hand.
   uint64_t keep = all.empty() ? 0 : all.back().end();
   if (options.closed) {
-    const auto more = skipZeros(fd, keep, reelBytes);
+    const auto more = skipZeros(ops, fd, keep, reelBytes);
     if (!more.ok()) return more.failure;
     if (more.value < reelBytes) keep = reelBytes;
   }

@@ -111,6 +111,47 @@ TEST_CASE("a hole in a rotted record's bytes is not given out as part of a segme
   CHECK(again.value.added == 0);
 }
 
+TEST_CASE("a closed reel with blocks that the disk does not give back is found around them, and whole once it does") {
+  // EIO for the pages `from` up to `to`, as a read through the page cache gives it.
+  class BadBlocks final : public FileOps {
+   public:
+    BadBlocks(off_t from, off_t to) : from_(from * 4096), to_(to * 4096) {}
+    ssize_t read(int fd, void* data, size_t length, off_t offset) override {
+      const auto end = offset + static_cast<off_t>(length);
+      if (end <= from_ || offset >= to_) return FileOps::read(fd, data, length, offset);
+      if (offset < from_) return FileOps::read(fd, data, static_cast<size_t>(from_ - offset), offset);
+      return errno = EIO, -1;
+    }
+
+   private:
+    off_t from_, to_;
+  };
+  const Archive archive = makeArchive(40);
+  const auto pages = static_cast<off_t>(archive.reel.size() / 4096);
+  REQUIRE(pages >= 6);
+  for (const auto [from, to] : {std::pair<off_t, off_t>{0, 1}, {2, 4}, {pages - 1, pages + 1}}) {
+    CAPTURE(from);
+    TemporaryVolume volume("/dev/shm");
+    volume.write(kTestReel, archive.reel);
+    BadBlocks bad(from, to);
+    const auto report = recoverReel(volume.fd.get(), kTestReel, bad, {.closed = true});
+    REQUIRE_MESSAGE(report.ok(), report.failure.what);
+    CHECK(volume.read(kTestReel) == archive.reel);
+    CHECK(report.value.cutBytes == 0);
+    CHECK(report.value.leftOver >= std::min<size_t>(4096, archive.reel.size() - static_cast<size_t>(from) * 4096));
+    CHECK(report.value.leftOver <= static_cast<size_t>(to - from) * 4096);
+    volume.checkSums();
+    // Nobody knows of such blocks in a tail that a crash left: they stop that recovery, and it changes nothing.
+    const std::string index = volume.read(kIndexPath);
+    std::filesystem::remove(volume.path + "/" + kIndexPath);
+    CHECK(recoverReel(volume.fd.get(), kTestReel, bad).failure.error == EIO);
+    CHECK_FALSE(volume.has(kIndexPath));
+    volume.write(kIndexPath, index);
+    CHECK(recoverClosed(volume).leftOver == 0);
+    CHECK(named(volume) == archive.reel);
+  }
+}
+
 TEST_CASE("a session that fails in a reel of an older session takes nothing of it away") {
   class RefusingOps final : public FileOps {
     int writeResult(int, int, bool) override { return -EIO; }
