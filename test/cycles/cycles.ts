@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { VolumeView } from '../../src/http/volumes.ts';
 import { makeClip } from '../e2e/publisher.ts';
 import { type Answer, Service } from '../e2e/service.ts';
-import { connectionsBelow, type Figures, figuresOf } from './figures.ts';
+import { connectionsBelow, type Figures, figuresOf, type Ours } from './figures.ts';
+import { FuseControl } from './fuse-control.ts';
 
 export interface CyclesReport {
   readonly cycles: number;
@@ -43,11 +44,13 @@ class Cycles {
   readonly #temporary: string;
   readonly #uuids = new Set<string>();
   readonly #connections = new Set<string>();
+  readonly #ours: Ours;
 
-  constructor(service: Service, clip: Buffer, temporary: string) {
+  constructor(service: Service, clip: Buffer, temporary: string, control: FuseControl) {
     this.#service = service;
     this.#clip = clip;
     this.#temporary = temporary;
+    this.#ours = { uuids: this.#uuids, connections: this.#connections, control };
   }
 
   async run(): Promise<void> {
@@ -58,8 +61,8 @@ class Cycles {
     this.#uuids.add(made.uuid ?? '');
     const opened = ok(await service.request('POST', `${at}/open`)) as VolumeView;
     assert.equal(opened.state, 'open');
-    if (this.#uuids.size === 1) await this.#proveCounted(opened);
     for (const name of await connectionsBelow(await realpath(service.folder))) this.#connections.add(name);
+    if (this.#uuids.size === 1) await this.#proveCounted(opened);
     const { path: target } = (await service.request('POST', '/api/v1/streams/cam/tickets')).json as { path: string };
     const recorded = ok(await service.request('PUT', target, this.#clip)) as { bytes: number };
     assert.equal(recorded.bytes, this.#clip.length);
@@ -71,12 +74,13 @@ class Cycles {
 
   /** What is counted is seen while it is there: a count of nothing would prove nothing. */
   async #proveCounted({ engine }: VolumeView): Promise<void> {
-    const ours = { uuids: this.#uuids, connections: this.#connections };
-    const { loops, mappings, mounts, blockPlanes } = await figuresOf(this.#service, this.#temporary, ours);
+    const { loops, mappings, mounts, blockPlanes } = await figuresOf(this.#service, this.#temporary, this.#ours);
+    const listed = new Set(await this.#ours.control.connections());
+    const connections = [...this.#connections].filter((name) => listed.has(name)).length;
     const userspace = Number(engine === 'userspace');
     assert.deepEqual(
-      { loops, mappings, mounts, blockPlanes },
-      { loops: 1, mappings: 1 - userspace, mounts: 1 + userspace, blockPlanes: userspace },
+      { loops, mappings, mounts, blockPlanes, connections },
+      { loops: 1, mappings: 1 - userspace, mounts: 1 + userspace, blockPlanes: userspace, connections: userspace },
     );
   }
 
@@ -89,11 +93,10 @@ class Cycles {
 
   /** A connection that was answered closes a moment later: the least that is seen within two seconds counts. */
   async figures(): Promise<Figures> {
-    const ours = { uuids: this.#uuids, connections: this.#connections };
-    let least = await figuresOf(this.#service, this.#temporary, ours);
+    let least = await figuresOf(this.#service, this.#temporary, this.#ours);
     for (let round = 0; round < 10; round += 1) {
       await sleep(200);
-      const next = await figuresOf(this.#service, this.#temporary, ours);
+      const next = await figuresOf(this.#service, this.#temporary, this.#ours);
       if (next.daemonFds + next.helperFds <= least.daemonFds + least.helperFds) least = next;
     }
     return least;
@@ -101,6 +104,7 @@ class Cycles {
 }
 
 export const runCycles = async ({ count, warmAt, signal, say }: CyclesParams): Promise<CyclesReport> => {
+  await using control = await FuseControl.mount();
   const temporary = await mkdtemp(path.join(tmpdir(), 'reelvault-cycles-'));
   let service: Service | undefined;
   try {
@@ -108,7 +112,7 @@ export const runCycles = async ({ count, warmAt, signal, say }: CyclesParams): P
     const clip = await readFile(await makeClip(temporary));
     await rm(path.join(temporary, 'clip.ts'));
     service = await Service.make({ TMPDIR: temporary });
-    const cycles = new Cycles(service, clip, temporary);
+    const cycles = new Cycles(service, clip, temporary, control);
     const before = await cycles.figures();
     let warm = before;
     const began = performance.now();
@@ -136,9 +140,8 @@ const helperGrowth = 48 * 1024 ** 2;
 
 /** What is not as it was before; empty when nothing is left behind. Descriptors are compared with those of the warm service. */
 export const leftBehind = ({ before, warm, after }: CyclesReport): string[] => {
-  const nothing = ['loops', 'mappings', 'mounts', 'blockPlanes'] as const;
+  const nothing = ['loops', 'mappings', 'mounts', 'fuseConnections', 'blockPlanes'] as const;
   const left = nothing.filter((what) => after[what] !== 0).map((what) => `${after[what]} ${what}`);
-  if ((after.fuseConnections ?? 0) !== 0) left.push(`${after.fuseConnections} FUSE connections`);
   if (after.files !== warm.files) left.push(`${after.files - warm.files} files`);
   for (const what of ['daemonFds', 'helperFds'] as const)
     if (after[what] > warm[what]) left.push(`${what}: ${after[what]}, ${warm[what]} when warm, ${before[what]} before`);
@@ -151,7 +154,7 @@ export const leftBehind = ({ before, warm, after }: CyclesReport): string[] => {
 export const tableOf = (report: CyclesReport): string => {
   const { cycles, recorded, seconds, before, warm, after } = report;
   const show = (what: keyof Figures, figures: Figures): string =>
-    what.endsWith('Rss') ? `${((figures[what] ?? 0) / 1024 ** 2).toFixed(0)} MiB` : String(figures[what] ?? '?');
+    what.endsWith('Rss') ? `${(figures[what] / 1024 ** 2).toFixed(0)} MiB` : String(figures[what]);
   const lines = (Object.keys(before) as (keyof Figures)[]).map((what) =>
     [what.padEnd(16), ...[before, warm, after].map((figures) => show(what, figures).padStart(10))].join(' '),
   );

@@ -3,14 +3,15 @@ import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Service } from '../e2e/service.ts';
 import { blockPlanesBeneath, loopsBeneath } from '../e2e/storage.ts';
+import type { FuseControl } from './fuse-control.ts';
 
 export interface Figures {
   readonly loops: number;
   readonly mappings: number;
   /** In every mount namespace of the machine. */
   readonly mounts: number;
-  /** That were ours and are in the kernel's list; null where the control filesystem of FUSE is not mounted. */
-  readonly fuseConnections: number | null;
+  /** That were ours, are in the kernel's list, and have no mount. */
+  readonly fuseConnections: number;
   readonly blockPlanes: number;
   readonly daemonFds: number;
   readonly helperFds: number;
@@ -37,8 +38,6 @@ export const mountTables = async (): Promise<string[]> => {
   return [...tables.values()];
 };
 
-const connections = '/sys/fs/fuse/connections';
-
 /** Connections of the FUSE mounts below `folder`, as the kernel names them: by the minor number of the mount's device. */
 export const connectionsBelow = async (folder: string): Promise<string[]> => {
   const lines = (await mountTables()).flatMap((table) => table.split('\n')).map((line) => line.split(' '));
@@ -49,11 +48,11 @@ export const connectionsBelow = async (folder: string): Promise<string[]> => {
 };
 
 /** Of those that were ours, the ones that exist although no mount has them: a number is given again once it is free. */
-const orphaned = async (ours: ReadonlySet<string>): Promise<number | null> => {
-  const tables = await mountTables();
-  if (!tables.some((table) => table.includes(` ${connections} `))) return null;
-  const mounted = new Set(tables.flatMap((table) => table.split('\n')).map((line) => line.split(' ')[2]));
-  return (await readdir(connections)).filter((name) => ours.has(name) && !mounted.has(`0:${name}`)).length;
+const orphaned = async ({ connections, control }: Ours): Promise<number> => {
+  const mounted = new Set(
+    (await mountTables()).flatMap((table) => table.split('\n')).map((line) => line.split(' ')[2]),
+  );
+  return (await control.connections()).filter((name) => connections.has(name) && !mounted.has(`0:${name}`)).length;
 };
 
 const mappingsOf = async (uuids: ReadonlySet<string>): Promise<number> => {
@@ -74,6 +73,7 @@ export interface Ours {
   readonly uuids: ReadonlySet<string>;
   /** Of all FUSE mounts there were. */
   readonly connections: ReadonlySet<string>;
+  readonly control: FuseControl;
 }
 
 export const filesOf = async (service: Service, temporary: string): Promise<string[]> => {
@@ -94,7 +94,7 @@ export const figuresOf = async (service: Service, temporary: string, ours: Ours)
     mappings: await mappingsOf(ours.uuids),
     mounts: points.filter((point) => point.startsWith(`${folder}/storage/mount/`) || point.startsWith(`${folder}/run/`))
       .length,
-    fuseConnections: await orphaned(ours.connections),
+    fuseConnections: await orphaned(ours),
     blockPlanes: (await blockPlanesBeneath(folder)).length,
     daemonFds: await fdsOf(daemon),
     helperFds: await fdsOf(helper),
