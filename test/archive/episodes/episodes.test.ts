@@ -11,7 +11,7 @@ import { EpisodeStore } from '../../../src/archive/episodes/store.ts';
 import { webhookAddress } from '../../../src/config/webhook-address.ts';
 import { TemporaryVolume } from '../fixtures.ts';
 
-let volume = new TemporaryVolume();
+let volume: TemporaryVolume;
 let now = Date.UTC(2026, 10, 21);
 const servers: Server[] = [];
 

@@ -19,7 +19,7 @@ const spared = [
 ];
 const currentHour = hourPath(someHour + 90 * day);
 
-let volume = new TemporaryVolume();
+let volume: TemporaryVolume;
 beforeEach(() => {
   volume = new TemporaryVolume();
   fs.mkdirSync(path.join(volume.root, '.reelvault'));

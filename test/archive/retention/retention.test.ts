@@ -10,7 +10,7 @@ import { RateMeter } from '../../../src/archive/retention/rate.ts';
 import { Retention, type RetentionNews } from '../../../src/archive/retention/retention.ts';
 import { run, someHour, TemporaryVolume } from '../fixtures.ts';
 
-let volume = new TemporaryVolume();
+let volume: TemporaryVolume;
 let elapsed = 0;
 let news: RetentionNews[] = [];
 const now = ((someHour + 20) * hourUs) / 1000;

@@ -10,7 +10,7 @@ import { VolumeRetention } from '../../../src/archive/retention/volume-retention
 import { allReels, type OpenCatalog, openCatalog } from '../catalog/fixtures.ts';
 import { run, someHour, TemporaryVolume } from '../fixtures.ts';
 
-let volume = new TemporaryVolume();
+let volume: TemporaryVolume;
 let open: OpenCatalog | undefined;
 const now = ((someHour + 20) * hourUs) / 1000;
 

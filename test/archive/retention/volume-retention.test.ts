@@ -12,7 +12,7 @@ import { ReelError } from '../../../src/errors.ts';
 import { host } from '../../command.ts';
 import { run, someHour, TemporaryVolume } from '../fixtures.ts';
 
-let volume = new TemporaryVolume();
+let volume: TemporaryVolume;
 let now = 0;
 let free: number | undefined;
 let reserve = 0;
