@@ -4,9 +4,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { ReelError } from '../errors.ts';
+import { releaseMemory } from '../native/release-memory.ts';
 import type { Publication } from '../recorder/publication.ts';
 import type { SessionSummary } from '../recorder/session.ts';
-import { releaseChunk } from './release-chunk.ts';
 
 export interface PumpParams {
   readonly request: IncomingMessage;
@@ -67,7 +67,7 @@ export class Pump {
     this.#silent = 0;
     if (this.#session !== undefined) {
       if (!this.#session.append(bytes)) this.#pause();
-      releaseChunk(bytes); // the session keeps copies of what the writer did not take
+      releaseMemory(bytes); // the session keeps copies of what the writer did not take
       return;
     }
     this.#early.push(bytes);

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { VolumeArchive } from '../archive/archive.ts';
 import type { TimeRange } from '../archive/segment.ts';
 import { ReelError } from '../errors.ts';
-import { releaseChunk } from '../ingest/release-chunk.ts';
+import { releaseMemory } from '../native/release-memory.ts';
 import { checkStreamName } from '../recorder/stream-registry.ts';
 import { maxDurationSeconds, parsePlaylistName, parseSeconds } from './address.ts';
 import { ArchivePlaylist, type ArchiveSpan } from './archive-playlist.ts';
@@ -89,7 +89,7 @@ export const playlistRoutes = (app: FastifyInstance, params: PlaylistParams): vo
     if (isHead) return reply.send();
     const text = playlist.text({ type, over, targetDuration });
     if (!Buffer.isBuffer(text)) return reply.send(Readable.from(text, { objectMode: false }));
-    reply.raw.once('close', () => releaseChunk(text));
+    reply.raw.once('close', () => releaseMemory(text));
     return reply.send(text);
   };
 

@@ -10,7 +10,7 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { releaseChunk } from '../../src/ingest/release-chunk.ts';
+import { releaseMemory } from '../../src/native/release-memory.ts';
 import { median, percentile, rounded } from './bench-figures.ts';
 import {
   addHours,
@@ -70,7 +70,7 @@ const get = async (base: string, route: string): Promise<string> => text(await o
 /** To the last byte, without keeping any: the collector of the asker would be measured, too. */
 const drain = async (base: string, route: string): Promise<void> => {
   const response = await open(base, route);
-  response.on('data', releaseChunk);
+  response.on('data', releaseMemory);
   await once(response, 'end');
 };
 

@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { releaseChunk } from '../../src/ingest/release-chunk.ts';
+import { releaseMemory } from '../../src/native/release-memory.ts';
 
 test('a chunk of a plain body has its memory to itself, and it is gone at once', async () => {
   const released: Buffer[] = [];
   const server = http.createServer((request, response) => {
     request.on('data', (bytes: Buffer) => {
-      releaseChunk(bytes);
+      releaseMemory(bytes);
       released.push(bytes);
     });
     request.once('end', () => response.end());
@@ -30,7 +30,7 @@ test('a chunk of a plain body has its memory to itself, and it is gone at once',
 
 test('a chunk that shares its memory keeps it', () => {
   const whole = Buffer.alloc(100_000, 7);
-  releaseChunk(whole.subarray(0, 50_000));
+  releaseMemory(whole.subarray(0, 50_000));
   assert.equal(whole.byteLength, 100_000);
   assert.equal(whole[99_999], 7);
 });
