@@ -31,10 +31,7 @@ export class IngestGround {
   static async make(volumeSize: string): Promise<IngestGround> {
     const service = await Service.make(settings);
     try {
-      const made = await service.cli(['volume', 'create', 'main', '--size', volumeSize, '--engine', 'userspace']);
-      if (made.exitCode !== 0) throw new Error(`the volume could not be made: ${JSON.stringify(made.error)}`);
-      const { mountPoint } = (await service.request('GET', '/api/v1/volumes/main')).json as { mountPoint: string };
-      return new IngestGround(service, mountPoint);
+      return new IngestGround(service, await service.makeVolume(volumeSize));
     } catch (error) {
       await service.close();
       throw error;

@@ -76,9 +76,7 @@ describe('the archive of an encrypted volume', { timeout: 600_000 }, () => {
     clip = await makeClip(folder);
     service = await Service.make();
     resources.defer(() => service.close());
-    const made = await service.cli(['volume', 'create', 'main', '--size', '256M', '--engine', 'userspace']);
-    assert.equal(made.exitCode, 0, JSON.stringify(made.error));
-    ({ mountPoint } = (await service.request('GET', '/api/v1/volumes/main')).json as { mountPoint: string });
+    mountPoint = await service.makeVolume();
     assert.equal((await (await publish('cam', 8)).ended).stderr, '');
     cam = await reelOf('cam');
     await service.until(() => stat(at(`${cam}.sig`)).catch(() => undefined), 'the signature of the closed reel');

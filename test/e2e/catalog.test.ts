@@ -27,13 +27,11 @@ test('a confined daemon keeps the catalog in the volume, over its own death, and
   const clip = await makeClip(folder);
   const service = await Service.make();
   stack.defer(() => service.close());
-  const made = await service.cli(['volume', 'create', 'main', '--size', '256M', '--engine', 'userspace']);
-  assert.equal(made.exitCode, 0, JSON.stringify(made.error));
+  const mountPoint = await service.makeVolume();
   const publisher = await Publisher.start(service, 'one', clip);
   stack.defer(() => publisher.close());
   await recorded(service, 'one', 3);
 
-  const { mountPoint } = (await service.request('GET', '/api/v1/volumes/main')).json as { mountPoint: string };
   const file = await open(path.join(mountPoint, '.reelvault/catalog.sqlite'));
   stack.defer(() => file.close());
   const { buffer } = await file.read(Buffer.alloc(15), 0, 15, 0);

@@ -48,8 +48,7 @@ describe('a process dies in mid-recording', { timeout: 600_000 }, () => {
     clip = await makeClip(folder);
     service = await Service.make();
     resources.defer(() => service.close());
-    const made = await service.cli(['volume', 'create', 'main', '--size', '256M', '--engine', 'userspace']);
-    assert.equal(made.exitCode, 0, JSON.stringify(made.error));
+    await service.makeVolume();
   });
   afterEach(async () => {
     for (const publisher of publishers.splice(0)) await publisher.close();

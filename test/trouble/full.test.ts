@@ -41,9 +41,7 @@ describe('a filesystem that somebody else fills', { timeout: 600_000 }, () => {
   const start = async (stack: AsyncDisposableStack, setup: Setup, ...more: readonly string[]) => {
     const service = await Service.make({ REELVAULT_HOST_RESERVE_MIB: '64' }, setup);
     stack.defer(() => service.close());
-    const made = await service.cli(['volume', 'create', 'main', '--size', '256M', '--engine', 'userspace', ...more]);
-    assert.equal(made.exitCode, 0, JSON.stringify(made.error));
-    const { mountPoint } = (await service.request('GET', '/api/v1/volumes/main')).json as { mountPoint: string };
+    const mountPoint = await service.makeVolume('256M', ...more);
     const witness = new Witness(service, 'cam');
     let publisher: Publisher | undefined;
     stack.defer(async () => publisher?.close());

@@ -42,11 +42,7 @@ for (const [backend, writes] of [
       service = await Service.make(settings, { command: unconfined });
       resources.defer(() => service.close());
       // so large that reels are allocated ahead
-      const made = await service.cli(
-        ['volume', 'create', 'main', '--size', '1536M', '--sparse'].concat('--engine', 'userspace'),
-      );
-      assert.equal(made.exitCode, 0, JSON.stringify(made.error));
-      ({ mountPoint } = (await service.request('GET', '/api/v1/volumes/main')).json as { mountPoint: string });
+      mountPoint = await service.makeVolume('1536M', '--sparse');
       for (const stream of others) {
         const publisher = await publish(stream);
         resources.defer(() => publisher.close());
