@@ -346,7 +346,9 @@ test('a full volume: the publisher is told, what was acknowledged stays, and the
   await run('mkfs.ext4', ['-q', '-F', path.join(directory, 'disk'), '24M']);
   await run('mount', ['-o', 'loop', path.join(directory, 'disk'), volume]);
   try {
-    const host = await Host.start({ directory });
+    // What is sent as fast as it is taken holds minutes: all of it shall lie in the reel of one hour.
+    const begun = Date.now();
+    const host = await Host.start({ directory, now: () => 500_000 * 3_600_000 + Date.now() - begun });
     try {
       const { bytes } = await clip(10);
       const durable: Segment[] = [];
