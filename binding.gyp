@@ -11,7 +11,7 @@
     {
       "target_name": "core",
       "type": "static_library",
-      "sources": ["<!@(find native/core native/playlist native/ts native/writer -name '*.cc')"],
+      "sources": ["<!@(find native/core native/ingest native/playlist native/ts native/writer -name '*.cc')"],
       "cflags": ["-fPIC"]
     },
     {

@@ -7,6 +7,7 @@ import os from 'node:os';
 import { promisify } from 'node:util';
 import { addon as loaded } from './native/addon.ts';
 
+export * from './native/body-readers.ts';
 export * from './native/playlist.ts';
 export * from './native/recovery.ts';
 export * from './native/segment-writer.ts';

@@ -13,6 +13,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   reelvault::registerStandby(env, exports);
   reelvault::registerRecovery(env, exports);
   reelvault::registerPlaylist(env, exports);
+  reelvault::registerBodyReaders(env, exports);
   return exports;
 }
 

@@ -13,5 +13,6 @@ void registerSegmentWriter(Napi::Env env, Napi::Object exports);
 void registerPlaylist(Napi::Env env, Napi::Object exports);
 void registerStandby(Napi::Env env, Napi::Object exports);
 void registerRecovery(Napi::Env env, Napi::Object exports);
+void registerBodyReaders(Napi::Env env, Napi::Object exports);
 
 }  // namespace reelvault

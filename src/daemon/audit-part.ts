@@ -3,13 +3,14 @@ import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { AuditTrail } from '../audit/trail.ts';
 import type { EventBus, ServiceEvent } from '../events/bus.ts';
-import { descriptorOf } from '../helper/raw-socket.ts';
+import { descriptorOf } from '../exec/raw-socket.ts';
+import { directConnectionOf } from '../ingest/direct-connection.ts';
 import { peerCredentials } from '../native.ts';
 
 /** Process and user at the other end of the admin socket; empty where the caller has gone already. */
 export const peerOfRequest = ({ raw }: FastifyRequest): Readonly<Record<string, unknown>> => {
   try {
-    const { pid, uid } = peerCredentials(descriptorOf(raw.socket));
+    const { pid, uid } = peerCredentials(descriptorOf(directConnectionOf(raw)?.socket ?? raw.socket));
     return { uid, pid };
   } catch {
     return {};

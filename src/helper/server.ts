@@ -3,10 +3,10 @@ import { chmod, chown, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { causeInWords, ReelError, toReelError } from '../errors.ts';
+import { descriptorOf } from '../exec/raw-socket.ts';
 import { peerCredentials, sendWithFd } from '../native.ts';
 import type { VolumeContext } from '../volume/context.ts';
 import { encodeAnswer, RequestDecoder } from './framing.ts';
-import { descriptorOf } from './raw-socket.ts';
 import type { Caller, Outcome } from './verbs/handler.ts';
 import { parseRequest, Verbs } from './verbs.ts';
 

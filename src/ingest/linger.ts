@@ -3,8 +3,8 @@
  * reset overtakes the answer; so the answer is sent, and what still comes is read and thrown away for a while before the end.
  */
 
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import type { PublishedBody } from './published-body.ts';
 
 export interface LingerLimits {
   /** Most bytes to throw away. */
@@ -13,8 +13,8 @@ export interface LingerLimits {
   readonly ms: number;
 }
 
-/** Resolves when the request has ended, its sender has gone, or a limit is reached. */
-const drained = (request: IncomingMessage, limits: LingerLimits): Promise<void> =>
+/** Resolves when the body has ended, its sender has gone, or a limit is reached. */
+const drained = (body: PublishedBody, limits: LingerLimits): Promise<void> =>
   new Promise((resolve) => {
     let left = limits.bytes;
     const timer = setTimeout(finish, limits.ms);
@@ -22,19 +22,18 @@ const drained = (request: IncomingMessage, limits: LingerLimits): Promise<void> 
       clearTimeout(timer);
       resolve();
     }
-    if (request.readableEnded || request.destroyed) return finish();
-    request.on('data', (chunk: Buffer) => {
-      left -= chunk.length;
+    const onBytes = (bytes: Buffer): void => {
+      left -= bytes.length;
       if (left < 0) finish();
-    });
-    request.once('end', finish).once('close', finish).on('error', finish);
-    request.resume();
+    };
+    body.listen({ onBytes, onEnd: finish });
+    body.resume();
   });
 
-/** The answer's body, which ends only when the publisher has been heard out. Its length must be in Content-Length. */
-export const lingering = (body: string, request: IncomingMessage, limits: LingerLimits): Readable => {
+/** The answer, which ends only when the publisher has been heard out. Its length must be in Content-Length. */
+export const lingering = (text: string, body: PublishedBody, limits: LingerLimits): Readable => {
   const answer = new Readable({ read() {} });
-  answer.push(body);
-  void drained(request, limits).then(() => answer.push(null));
+  answer.push(text);
+  void drained(body, limits).then(() => answer.push(null));
   return answer;
 };

@@ -2,6 +2,7 @@
 import type http from 'node:http';
 import https from 'node:https';
 import { ReelError } from '../errors.ts';
+import { readBodiesDirectly } from './direct-connections.ts';
 
 /** The part of Node's inside that is used; `test/ingest` proves with ffmpeg that it does what it is for. */
 interface SharedCredentials {
@@ -37,5 +38,6 @@ export const forPublishers = <T extends http.Server | https.Server>(server: T): 
   // A publisher's request lasts as long as its stream.
   server.requestTimeout = 0;
   if (server instanceof https.Server) refuseTickets(server);
+  else readBodiesDirectly(server);
   return server;
 };

@@ -2,14 +2,13 @@
  * Moves a request's body into a recording session. The body is consumed from the first moment and never left waiting in a paused
  * request while its session is being opened: a request whose sender goes away is destroyed together with what waits in it.
  */
-import type { IncomingMessage } from 'node:http';
 import { ReelError } from '../errors.ts';
-import { releaseMemory } from '../native/release-memory.ts';
 import type { Publication } from '../recorder/publication.ts';
 import type { SessionSummary } from '../recorder/session.ts';
+import type { PublishedBody } from './published-body.ts';
 
 export interface PumpParams {
-  readonly request: IncomingMessage;
+  readonly body: PublishedBody;
   readonly stream: string;
   readonly openSession: () => Promise<Publication>;
   /** A publisher that sends nothing for this long is let go. */
@@ -40,14 +39,8 @@ export class Pump {
 
   /** Runs to the end of the body. Resolves when everything that came in is durable; rejects with what ended the session. */
   async run(): Promise<SessionSummary> {
-    const { request } = this.#params;
-    request.on('data', this.#onData);
-    // An aborted request reports an error and then closes; what it brought is recorded like any other end.
-    request
-      .once('end', () => this.#resolve())
-      .once('close', () => this.#resolve())
-      .on('error', () => this.#resolve());
-    if (request.readableEnded || request.destroyed) this.#resolve();
+    // A publisher that is gone has ended like any other: what it brought is recorded.
+    this.#params.body.listen({ onBytes: this.#onBytes, onEnd: () => this.#resolve() });
     const idle = this.#watchIdle();
     try {
       const session = await this.#params.openSession();
@@ -58,19 +51,18 @@ export class Pump {
       return summary;
     } finally {
       clearInterval(idle);
-      request.off('data', this.#onData);
+      this.#params.body.listen({ onBytes: () => {}, onEnd: () => {} });
       this.#resume();
     }
   }
 
-  readonly #onData = (bytes: Buffer): void => {
+  readonly #onBytes = (bytes: Buffer): void => {
     this.#silent = 0;
     if (this.#session !== undefined) {
       if (!this.#session.append(bytes)) this.#pause();
-      releaseMemory(bytes); // the session keeps copies of what the writer did not take
       return;
     }
-    this.#early.push(bytes);
+    this.#early.push(Buffer.from(bytes));
     this.#earlyLength += bytes.length;
     if (this.#earlyLength > earlyBytes) this.#pause();
   };
@@ -88,14 +80,14 @@ export class Pump {
 
   #pause(): void {
     this.#flow = 'held';
-    this.#params.request.pause();
+    this.#params.body.pause();
   }
 
   #resume(): void {
     if (this.#flow === 'on') return;
     this.#flow = 'on';
     this.#silent = 0;
-    this.#params.request.resume();
+    this.#params.body.resume();
   }
 
   /** One timer a session and one store a chunk; finds a stall within 1 to 1.25 of the limit. */

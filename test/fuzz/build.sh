@@ -7,9 +7,9 @@ wanted="all ${2:-}"
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cd "$here/../.."
 mkdir -p "$build"
-core="$(ls native/core/*.cc native/ts/*.cc) native/writer/file_ops.cc native/writer/index.cc native/writer/recovery.cc native/writer/rescan.cc
+core="$(ls native/core/*.cc native/ingest/*.cc native/ts/*.cc) native/writer/file_ops.cc native/writer/index.cc native/writer/recovery.cc native/writer/rescan.cc
   native/writer/segmenter.cc native/writer/timeline.cc"
-targets='segmenter index recovery'
+targets='segmenter index recovery chunked'
 object() { printf '%s.o' "$(echo "$1" | tr '/' '-')"; }
 {
   printf 'core :='

@@ -14,6 +14,7 @@ for (const [target, executions] of [
   ['segmenter', 4000],
   ['index', 20_000],
   ['recovery', 1000],
+  ['chunked', 20_000],
 ] as const) {
   test(`${target}: the kept inputs break nothing, nor does what is made of them`, async () => {
     const kept = (await readdir(keptInputs(target))).length;

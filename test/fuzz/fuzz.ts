@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const builds = path.join(root, 'build/fuzz');
-export const targets = ['segmenter', 'index', 'recovery'] as const;
+export const targets = ['segmenter', 'index', 'recovery', 'chunked'] as const;
 export type Target = (typeof targets)[number];
 
 /** Inputs that are kept: each reaches code that the others do not. */

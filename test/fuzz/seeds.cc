@@ -88,5 +88,10 @@ int main(int count, char** arguments) {
       write(out + "/index/" + name, input);
     }
   }
+  for (const std::string text : {"4\r\nWiki\r\n0\r\n\r\n", "1;a=b\r\nx\r\n00A\r\n0123456789\r\n0\r\nx: y\r\n\r\nGET", "1\r\na\nb"}) {
+    Bytes input{6};
+    input.insert(input.end(), text.begin(), text.end());
+    write(out + "/chunked/" + std::to_string(text.size()), input);
+  }
   return 0;
 }
