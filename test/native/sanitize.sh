@@ -11,11 +11,11 @@ mkdir -p "$build"
 # One object at a time so that the two cores share the work and a second run builds nothing that did not change.
 {
   printf 'objects :='
-  for source in native/core/*.cc native/playlist/*.cc native/ts/*.cc native/writer/*.cc test/native/*.cc; do
+  for source in native/core/*.cc native/ingest/*.cc native/playlist/*.cc native/ts/*.cc native/writer/*.cc test/native/*.cc; do
     printf ' %s.o' "$(echo "$source" | tr '/' '-')"
   done
   printf '\ntests: $(objects)\n\tg++ -fsanitize=%s -o $@ $^ -luring -lpthread\n' "$sanitizer"
-  for source in native/core/*.cc native/playlist/*.cc native/ts/*.cc native/writer/*.cc test/native/*.cc; do
+  for source in native/core/*.cc native/ingest/*.cc native/playlist/*.cc native/ts/*.cc native/writer/*.cc test/native/*.cc; do
     printf '%s.o: %s\n\tg++ -std=c++20 -O1 -g -fno-omit-frame-pointer -fsanitize=%s -fno-sanitize-recover=all' \
       "$(echo "$source" | tr '/' '-')" "$PWD/$source" "$sanitizer"
     printf ' -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I%s/native -MMD -c $< -o $@\n' "$PWD"
