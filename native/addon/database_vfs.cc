@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include "addon/database.h"
+
 SQLITE_EXTENSION_INIT1
 
 namespace {
@@ -28,11 +30,13 @@ int registerFiles() {
 
 }  // namespace
 
-// The name follows from the file's: reelvault.node. Each thread of the process loads it; the layer is the process's, and is made once.
-extern "C" __attribute__((visibility("default"))) int sqlite3_reelvault_init(sqlite3*, char**, const sqlite3_api_routines* api) {
+// The name follows from the file's: reelvault.node. Each thread of the process loads it, and each connection that wants the functions; the layer is
+// the process's, and is made once.
+extern "C" __attribute__((visibility("default"))) int sqlite3_reelvault_init(sqlite3* db, char**, const sqlite3_api_routines* api) {
   static const int registered = [api] {
     SQLITE_EXTENSION_INIT2(api);
     return registerFiles();
   }();
-  return registered == SQLITE_OK ? SQLITE_OK_LOAD_PERMANENTLY : registered;
+  const int code = registered == SQLITE_OK ? reelvault::addRecordedTime(db) : registered;
+  return code == SQLITE_OK ? SQLITE_OK_LOAD_PERMANENTLY : code;
 }

@@ -6,10 +6,11 @@
 #include <cstring>
 #include <ctime>
 
+#include "core/time_gap.h"
+
 namespace reelvault {
 namespace {
 
-constexpr int64_t kToleranceUs = 1000;  // ticks of 90 kHz do not fall on whole microseconds; a missing frame is far above this
 constexpr int64_t kHourMs = kHourUs / 1000;
 constexpr size_t kMostLines = 512;  // bytes of the lines of one segment, but for the path of its hour
 constexpr size_t kMostPaths = 2;    // of those there may be so many, one for the tables
@@ -55,7 +56,7 @@ size_t SegmentText::write(const SegmentRun& run) {
   for (uint32_t position = run.first; position < run.end; position++) {
     const IndexRecord record = parseRecord(run.records.data() + position * kIndexRecordBytes);
     const bool marked = (record.flags & kDiscontinuity) != 0;
-    const bool discontinuous = (marked || (formerEndUs_ && record.startUs - *formerEndUs_ > kToleranceUs)) && !(run.startsPlaylist && position == run.first);
+    const bool discontinuous = (marked || (formerEndUs_ && isTimeGap(*formerEndUs_, record.startUs))) && !(run.startsPlaylist && position == run.first);
     if (marked) tables = position;
     char* at = out_.room(kMostLines + kMostPaths * run.hourPath.size());
     if (discontinuous) at = put(at, "#EXT-X-DISCONTINUITY\n");

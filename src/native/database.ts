@@ -18,11 +18,15 @@ const loadFileLayer = (): void => {
 
 /**
  * Opens the database `name` (a file's name, not a path) in the directory open as `directoryFd`, which must stay open as long; makes it where
- * there is none. A link of that name is refused. Throws SQLite's errors, with `errcode`.
+ * there is none. A link of that name is refused. It has the SQL function `recorded_time`. Throws SQLite's errors, with `errcode`.
  */
 export const openDatabase = (directoryFd: number, name: string): DatabaseSync => {
   loadFileLayer();
-  return new DatabaseSync(`file:/proc/self/fd/${directoryFd}/${name}?vfs=reelvault`, {
+  const db = new DatabaseSync(`file:/proc/self/fd/${directoryFd}/${name}?vfs=reelvault`, {
     enableForeignKeyConstraints: false,
+    allowExtension: true,
   });
+  db.loadExtension(addonFile);
+  db.enableLoadExtension(false);
+  return db;
 };

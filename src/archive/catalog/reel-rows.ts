@@ -1,16 +1,16 @@
 /** The statements on the catalog's tables. Used inside the worker only; each call may wait for the disk and throws SQLite's errors. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { mergeRange, type TimeRange } from '../segment.ts';
-import {
-  type CatalogReel,
-  type RangePiece,
-  type ReelFacts,
-  type ReelKey,
-  type ReelQuery,
-  type ReelState,
-  reelFlags,
-  type StreamTotals,
+import type { TimeRange } from '../segment.ts';
+import type {
+  CatalogReel,
+  RangePiece,
+  ReelFacts,
+  ReelKey,
+  ReelQuery,
+  ReelState,
+  StreamTotals,
 } from './catalog-reel.ts';
+import { piecesOf, recordedTime } from './recorded-time.ts';
 
 const numbers: Readonly<Record<ReelState, number>> = { open: 0, closed: 1, garbage: 2 };
 const words: readonly ReelState[] = ['open', 'closed', 'garbage'];
@@ -25,15 +25,6 @@ type Row = readonly [
   number,
   number,
 ];
-type SpanRow = readonly [
-  hour: number,
-  first: number | null,
-  last: number | null,
-  state: number,
-  flags: number,
-  Uint8Array | null,
-];
-
 const packRanges = (ranges: readonly TimeRange[]): Uint8Array | null => {
   if (ranges.length < 2) return null;
   const pairs = Buffer.alloc(ranges.length * 16);
@@ -43,12 +34,6 @@ const packRanges = (ranges: readonly TimeRange[]): Uint8Array | null => {
   });
   return pairs;
 };
-
-function* unpackRanges(packed: Uint8Array): Generator<TimeRange> {
-  const pairs = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
-  for (let at = 0; at + 16 <= pairs.length; at += 16)
-    yield { startUs: Number(pairs.readBigInt64LE(at)), endUs: Number(pairs.readBigInt64LE(at + 8)) };
-}
 
 const toReel = ([stream, hour, bytes, segments, firstUs, lastUs, state, flags]: Row): CatalogReel => ({
   stream,
@@ -209,27 +194,8 @@ export class ReelRows {
    * of the ends, must be asked itself.
    */
   ranges(stream: string, firstHour: number, lastHour: number, fromUs: number, toUs: number): RangePiece[] {
-    const rows = this.#rows(
-      'SELECT hour, first_us, last_us, state, flags, ranges FROM reels WHERE stream = ? AND hour BETWEEN ? AND ? AND state <> 2 ORDER BY hour',
-    ).iterate(this.#idOf(stream), firstHour, lastHour) as unknown as Iterable<SpanRow>;
-    const pieces: RangePiece[] = [];
-    let known: TimeRange[] | undefined;
-    for (const [hour, first, last, state, flags, packed] of rows) {
-      const isClosed = state === numbers.closed && (flags & reelFlags.damaged) === 0;
-      if (isClosed && (first === null || last === null || last <= fromUs || first >= toUs)) continue;
-      if (!isClosed || Number(first) < fromUs || Number(last) > toUs) {
-        pieces.push({ hour });
-        known = undefined;
-        continue;
-      }
-      if (known === undefined) {
-        known = [];
-        pieces.push({ ranges: known });
-      }
-      if (packed === null) mergeRange(known, { startUs: Number(first), endUs: Number(last) });
-      else for (const range of unpackRanges(packed)) mergeRange(known, range);
-    }
-    return pieces;
+    const row = this.#sql(recordedTime).get(fromUs, toUs, this.#idOf(stream), firstHour, lastHour);
+    return piecesOf((row?.pairs ?? null) as Uint8Array | null);
   }
 
   #idOf(stream: string): number {
