@@ -16,7 +16,7 @@ int FileOps::volumeSync(int fd) { return ::syncfs(fd); }
 ssize_t FileOps::read(int fd, void* data, size_t length, off_t offset) { return ::pread(fd, data, length, offset); }
 ssize_t FileOps::write(int fd, const void* data, size_t length, off_t offset) { return ::pwrite(fd, data, length, offset); }
 int FileOps::truncate(int fd, off_t length) { return ::ftruncate(fd, length); }
-int FileOps::allocateAhead(int fd, off_t offset, off_t length) { return ::fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length); }
+int FileOps::allocateAhead(int fd, off_t offset, off_t length) { return ::fallocate(fd, 0, offset, length); }
 int FileOps::writeResult(int, int result, bool) { return result; }
 
 FileOps& systemFileOps() {

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -91,6 +93,17 @@ std::string encodeIndex(const IndexHeader& header, const std::vector<IndexRecord
   return contents;
 }
 
+// How long the reel is without what was only allocated behind its bytes, which reads as zeros. Where the filesystem cannot tell, as long as the file.
+uint64_t endOfData(int fd, uint64_t length) {
+  off_t end = 0;
+  for (;;) {
+    const off_t data = ::lseek(fd, end, SEEK_DATA);
+    if (data < 0) return errno == ENXIO ? static_cast<uint64_t>(end) : length;
+    end = ::lseek(fd, data, SEEK_HOLE);
+    if (end < 0) return length;
+  }
+}
+
 Failure truncateReel(int fd, uint64_t length, const struct stat& before, FileOps& ops, const std::string& path) {
   if (ops.truncate(fd, static_cast<off_t>(length)) != 0) return Failure::last("truncate " + path);
   // Its time tells when the last bytes came; should this run stop here, the next one still needs it.
@@ -130,9 +143,11 @@ Result<RecoveryReport> recoverReel(int dirFd, const std::string& reelPath, FileO
   if (auto failure = lockReel(fd, reelPath)) return failure;
   struct stat before {};
   if (::fstat(fd, &before) != 0) return Failure::last("stat " + reelPath);
-  const auto reelBytes = static_cast<uint64_t>(before.st_size);
   // What counts is what is on disk: after a write-back that failed the page cache has the bytes that never came there, and calls them clean.
   (void)::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+  // A closed reel has its length; what reads as zeros at its end is a damage to be told.
+  const auto length = static_cast<uint64_t>(before.st_size);
+  const uint64_t reelBytes = options.closed ? length : endOfData(fd, length);
 
   // 2. Which records hold.
   const std::string indexPath = indexPathOf(reelPath);

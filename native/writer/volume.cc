@@ -13,9 +13,11 @@ namespace reelvault {
 namespace {
 
 constexpr size_t kFewFiles = 3;  ///< up to so many, fdatasync of each is cheaper than syncfs
-constexpr uint64_t kAheadLeast = 16ull << 20;
-constexpr uint64_t kAheadMost = 64ull << 20;
-constexpr uint64_t kAheadShare = 64;  ///< never more than this part of the free space at a time
+constexpr uint64_t kAheadLeast = 8ull << 20;
+constexpr uint64_t kAheadMost = 256ull << 20;
+constexpr uint64_t kAheadStep = 1ull << 20;
+constexpr uint64_t kAheadCommits = 4;  ///< as much as so many commits bring
+constexpr uint64_t kAheadShare = 16;   ///< of all reels together never more than this part of the free space
 
 std::string parentOf(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -268,6 +270,7 @@ void Volume::acknowledge(Items& items, std::vector<Event>& events) {
       failStream(shared_, *item.stream, item.failure, events);
       continue;
     }
+    item.fresh = item.target - std::min(item.target, reel.syncedEnd);
     reel.syncedEnd = std::max(reel.syncedEnd, item.target);
     reel.newOnDisk = false;
     if (item.segments == 0) continue;
@@ -281,17 +284,17 @@ void Volume::acknowledge(Items& items, std::vector<Event>& events) {
   }
 }
 
+// A write into blocks that the reel has, below the length that it has, goes on its way at once. One that makes a file longer waits for the journal, and
+// io_uring gives it to a kernel thread.
 void Volume::allocateAhead(Items& items) {
   struct statvfs space {};
   if (::fstatvfs(directory_.get(), &space) != 0) return;
-  uint64_t budget = uint64_t{space.f_bavail} * space.f_frsize / kAheadShare;
+  const uint64_t share = uint64_t{space.f_bavail} * space.f_frsize / kAheadShare / std::max<size_t>(items.size(), 1);
   for (Item& item : items) {
     Reel& reel = *item.reel;
     const uint64_t at = reel.fileOffset(item.target);
-    if (item.failure || at + kAheadLeast / 2 < reel.allocatedEnd) continue;
-    const uint64_t size = std::clamp((item.target - reel.begin) / 4, kAheadLeast, kAheadMost);
-    if (size > budget) continue;
-    budget -= size;
+    const uint64_t size = std::min(share, std::clamp(kAheadCommits * item.fresh, kAheadLeast, kAheadMost)) / kAheadStep * kAheadStep;
+    if (item.failure || at + size / 2 < reel.allocatedEnd || size == 0) continue;
     // A filesystem without fallocate, or short of space, works without: the writes themselves tell.
     if (shared_.ops.allocateAhead(reel.file.reel.get(), static_cast<off_t>(at), static_cast<off_t>(size)) != 0) continue;
     reel.allocatedEnd = at + size;

@@ -38,6 +38,7 @@ class Volume {
     std::shared_ptr<Stream> stream;
     Reel* reel;
     uint64_t target = 0;  ///< the session's bytes up to here go into this commit
+    uint64_t fresh = 0;   ///< how many of them came since the last one
     size_t segments = 0;
     std::string records;
     std::vector<IndexRecord> acknowledged;

@@ -113,6 +113,26 @@ TEST_CASE("a segment is acknowledged while the session goes on") {
   CHECK(ground.finish(stream).error == 0);
 }
 
+TEST_CASE("an open reel has blocks and length ahead of its bytes, so that writes need not make it longer; a finished one has neither") {
+  Ground ground;
+  const auto facts = [&] {
+    struct stat found {};
+    REQUIRE(::fstatat(ground.directory.fd.get(), kTestReel.c_str(), &found, 0) == 0);
+    return found;
+  };
+  const int stream = ground.open();
+  const auto bytes = streamOf(3);
+  CHECK(ground.feed(stream, bytes));
+  ground.sink.await(EventKind::durable);
+  // What is allocated comes after what is told.
+  const auto isAhead = [&] { return facts().st_size >= 1 << 20 && facts().st_blocks >= (1 << 20) / 512; };
+  for (int wait = 0; wait < 500 && !isAhead(); wait++) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(isAhead());
+  CHECK(ground.finish(stream).error == 0);
+  CHECK(static_cast<size_t>(facts().st_size) == bytes.size());
+  CHECK(facts().st_blocks < (1 << 20) / 512);
+}
+
 TEST_CASE("how late a segment becomes durable counts from its own last byte, not from the one that showed its end") {
   Ground ground(BackendKind::automatic, nullptr, systemFileOps(), 16 << 20, 1);
   const int stream = ground.open();
