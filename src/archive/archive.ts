@@ -175,16 +175,28 @@ export class VolumeArchive {
     const limit = this.#durableStart.get(stream);
     const firstRead = limit === undefined ? lastHour + 1 : Math.max(hourOf(limit), 0);
     const last = Math.min(this.#hour(toUs), firstRead - 1);
-    const known = last < first ? [] : await this.catalog?.ranges(stream, first, last, fromUs, toUs);
+    const asked = last < first ? [] : this.catalog?.ranges(stream, first, last, fromUs, toUs);
+    const ends = this.#ends(stream, last, fromUs, toUs);
+    const known = await asked;
+    const hasBegun = limit === undefined && this.#durableStart.has(stream); // to be recorded: what was read may have grown
     const ranges: TimeRange[] = [];
     const add = ({ reel, first, end }: ReelPart): void => reel.addTo(ranges, first, end);
-    const read = async (piece: RangePiece) =>
-      'hour' in piece ? this.#part(stream, piece.hour, fromUs, toUs, true) : piece;
+    const read = async (piece: RangePiece) => {
+      if (!('hour' in piece)) return piece;
+      const early = hasBegun ? undefined : ends.get(piece.hour);
+      if (early !== undefined) ends.delete(piece.hour);
+      return early ?? this.#part(stream, piece.hour, fromUs, toUs, true);
+    };
     for await (const piece of readAhead(known ?? [], read))
       if ('reel' in piece) {
         add(piece);
         piece.reel.release();
       } else for (const range of piece.ranges) mergeRange(ranges, range);
+    for (const unused of ends.values())
+      unused.then(
+        ({ reel }) => reel.release(),
+        () => {},
+      );
     if (known === undefined || firstRead <= this.#hour(toUs))
       for await (const part of this.passingParts(stream, fromUs, toUs, known === undefined ? 0 : firstRead)) add(part);
     return ranges;
@@ -246,6 +258,19 @@ export class VolumeArchive {
       if (part.first < part.end) yield part;
       part.reel.release();
     }
+  }
+
+  /**
+   * The reels, up to the hour `last`, that most likely lie across the ends of a span: read while the catalog is asked, which will name them. One that
+   * fails is told by who waits for it.
+   */
+  #ends(stream: string, last: number, fromUs: number, toUs: number): Map<number, Promise<ReelPart>> {
+    const parts = new Map<number, Promise<ReelPart>>();
+    if (this.catalog?.state !== 'ready') return parts;
+    for (const hour of new Set([this.#hour(fromUs), this.#hour(toUs)]))
+      if (hour <= last) parts.set(hour, this.#part(stream, hour, fromUs, toUs, true));
+    for (const part of parts.values()) part.catch(() => {});
+    return parts;
   }
 
   async #part(stream: string, hour: number, fromUs: number, toUs: number, passing: boolean): Promise<ReelPart> {

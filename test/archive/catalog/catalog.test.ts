@@ -137,6 +137,36 @@ test('what is being recorded is answered by its index and hidden as far as it is
   assert.deepEqual(await ranges(), [{ startUs: start, endUs: start + hourUs + 20e6 }]);
 });
 
+test('a reel that begins to grow while the catalog is asked is read as it is then', async () => {
+  volume.reel('cam', run(someHour, 10));
+  await using opened = openCatalog(volume);
+  await opened.ready();
+  const { archive } = opened;
+  const asked = archive.ranges('cam', start + 5e6, start + hourUs);
+  const grown = run(someHour, 50);
+  volume.reel('cam', grown);
+  archive.showUpTo('cam', grown[39]?.startUs ?? 0);
+  assert.deepEqual(await asked, [{ startUs: start + 4e6, endUs: start + 80e6 }]);
+});
+
+test('a damaged index at the end of a span is told once and does not keep the rest from being answered', async () => {
+  for (let hour = someHour; hour < someHour + 3; hour += 1) volume.reel('cam', full(hour));
+  await using opened = openCatalog(volume);
+  await opened.ready();
+  volume.write(`dvr/cam/${hourPath(someHour)}.idx`, 'no index');
+  const told: number[] = [];
+  const archive = new VolumeArchive({
+    files: volume.files,
+    catalog: opened.catalog,
+    onDamaged: (_stream, hour) => told.push(hour),
+  });
+  for (let round = 0; round < 2; round += 1)
+    assert.deepEqual(await archive.ranges('cam', start + 1e6, start + 3 * hourUs), [
+      { startUs: start + hourUs, endUs: start + 3 * hourUs },
+    ]);
+  assert.deepEqual(told, [someHour]);
+});
+
 test('after a crash the reels of the streams that were being recorded are looked at again', async () => {
   for (const stream of ['cam', 'door']) volume.reel(stream, run(someHour, 10));
   {
