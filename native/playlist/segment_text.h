@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/growing_text.h"
+#include "core/often_text.h"
 #include "writer/index.h"
 
 namespace reelvault {
@@ -33,13 +34,13 @@ class SegmentText {
   GrowingText take(std::string_view head = {}, std::string_view tail = {});
 
  private:
-  char* putMap(char* at, const SegmentRun& run, uint32_t tables);
+  char* putMap(char* at, const SegmentRun& run, const OftenText& folder, uint32_t tables);
   char* putTime(char* at, int64_t us);
 
   std::optional<int64_t> formerEndUs_;
   std::string map_;  ///< the URI in force; empty before the first
   int64_t datedHour_ = INT64_MIN;
-  std::string date_;  ///< of that hour: "2026-11-21T14:"
+  OftenText date_;  ///< the line of that hour: "#EXT-X-PROGRAM-DATE-TIME:2026-11-21T14:"
   GrowingText out_;
 };
 

@@ -46,6 +46,19 @@ TEST_CASE("a segment with its time, its length and its bytes") {
   CHECK(written(Reel().add(0, 5, 0)).find("#EXTINF:0.000000,\n") != std::string::npos);
 }
 
+TEST_CASE("the path of an hour may have any length") {
+  for (const size_t length : {1, 62, 63, 64, 65, 5000}) {
+    const std::string path(length, 'p');
+    const Reel reel = Reel().add(0, 1).add(2'000'000, 1);
+    SegmentRun run = reel.run();
+    run.hourPath = path;
+    const std::string lines = written(SegmentText(std::nullopt), run);
+    CHECK(count(lines, "\n" + path + "/") == 2);
+    CHECK(count(lines, "\"" + path + "/0-188.tables.ts\"\n") == 1);
+    CHECK(lines.size() == written(reel).size() + 3 * (length - sizeof kTenPath + 1));
+  }
+}
+
 TEST_CASE("time goes on over hours, and before 1970 and the year 0") {
   SegmentText text(std::nullopt);
   for (const auto& [us, date] : {std::pair{kHourUs - 1, "2026-11-21T10:59:59.999Z"}, {kHourUs, "2026-11-21T11:00:00.000Z"}, {-kTenUs - 1, "1969-12-31T23:59:59.999Z"}, {-kTenUs - 62'198'755'200'000'000, "-000001-01-01T00:00:00.000Z"}}) {
