@@ -168,7 +168,9 @@ class SegmentWriter final : public Napi::ObjectWrap<SegmentWriter>, private Even
     (void)napi_get_value_int64(env, arguments[2], &nowUs);
     const int64_t queued = static_cast<SegmentWriter*>(self)->writer_->append(stream, static_cast<const uint8_t*>(bytes), length, nowUs);
     napi_value answer = nullptr;
-    (void)napi_create_int64(env, queued, &answer);
+    // A small number is no object of the heap.
+    if (queued <= INT32_MAX) (void)napi_create_int32(env, static_cast<int32_t>(queued), &answer);
+    else (void)napi_create_int64(env, queued, &answer);
     return answer;
   }
   // The function holds its object, so that nobody can call it when that is gone.

@@ -59,9 +59,10 @@ struct Reel {
 /// Where in the staged bytes the next ones go, or come from.
 struct SlabPlace {
   Slab* slab = nullptr;
-  size_t at = 0;  ///< in its memory
+  uint8_t* data = nullptr;  ///< its memory
+  size_t at = 0;            ///< in that
   bool spent() const { return slab == nullptr || at == kSlabBytes; }
-  void goTo(Slab* next) { slab = next, at = next->skip; }
+  void goTo(Slab* next) { slab = next, data = next->data, at = next->skip; }
 };
 
 struct Stream;

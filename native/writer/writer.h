@@ -59,8 +59,8 @@ class Writer {
   Writer(const WriterOptions& options, BackendKind backend, EventSink& sink, FileOps& ops);
   bool reserve(Stream& stream, size_t length);
   void copyIn(Stream& stream, const uint8_t* data, size_t length);
-  void sumSettled(Stream& stream);
-  int64_t publish(const std::shared_ptr<Stream>& stream, size_t length);
+  void sumSettled(Stream& stream, const uint8_t* chunk);
+  int64_t publish(const std::shared_ptr<Stream>& stream, const uint8_t* chunk, size_t length);
   void placeSegments(Stream& stream);
   void endInput(const std::shared_ptr<Stream>& stream);
   void block(const std::shared_ptr<Stream>& stream);

@@ -265,12 +265,13 @@ export class NativeWriter {
    * `drain`. Throws the session's error once it is over, `recording-stopped` after `finish`.
    */
   append(stream: number, bytes: Uint8Array, nowUs: number): number {
-    const session = this.#session(stream);
-    if (session.finished !== null) throw this.#over(stream);
     if (bytes.length === 0 || bytes.length > longestAppend)
       throw invalid(`1 to ${longestAppend} bytes`, `${bytes.length}`);
     const queued = this.#raw.append(stream, bytes, nowUs);
     if (queued !== -2) return queued;
+    // Looked up only now: this is called for each chunk.
+    const session = this.#session(stream);
+    if (session.finished !== null) throw this.#over(stream);
     throw session.error ?? this.#over(stream);
   }
 
