@@ -53,15 +53,23 @@ char* put(char* at, std::string_view text) {
   return at + text.size();
 }
 
-char* putNumber(char* at, uint64_t value) { return std::to_chars(at, at + 20, value).ptr; }
-
-char* putPair(char* at, uint64_t below100) {
+char* putPair(char* at, uint32_t below100) {
   std::memcpy(at, kPairs.data() + 2 * below100, 2);
   return at + 2;
 }
 
+char* putFour(char* at, uint32_t below10000) { return putPair(putPair(at, below10000 / 100), below10000 % 100); }
+
+// Eight digits at a time, of which none waits for another: places in a reel have ten.
+char* putNumber(char* at, uint64_t value) {
+  if (value < 100'000'000) return std::to_chars(at, at + 8, static_cast<uint32_t>(value)).ptr;
+  at = putNumber(at, value / 100'000'000);
+  const auto last = static_cast<uint32_t>(value % 100'000'000);
+  return putFour(putFour(at, last / 10'000), last % 10'000);
+}
+
 // Below a million, with leading zeros.
-char* putMillionth(char* at, uint64_t value) { return putPair(putPair(putPair(at, value / 10'000), value / 100 % 100), value % 100); }
+char* putMillionth(char* at, uint32_t value) { return putFour(putPair(at, value / 10'000), value % 10'000); }
 
 char* putRange(char* at, const OftenText& folder, const Listed& segment) {
   at = put(putNumber(folder.put(at), segment.offset), "-");
@@ -97,7 +105,7 @@ size_t SegmentText::write(const SegmentRun& run) {
     at = putTime(at, segment.startUs);
     const auto durationUs = static_cast<uint64_t>(ticksToUs(segment.duration));
     at = put(putNumber(put(at, "\n#EXTINF:"), durationUs / 1'000'000), ".");
-    at = put(putMillionth(at, durationUs % 1'000'000), ",\n");
+    at = put(putMillionth(at, static_cast<uint32_t>(durationUs % 1'000'000)), ",\n");
     at = put(putRange(at, folder, segment), ".ts\n");
     out_.endAt(at);
     formerEndUs_ = segment.startUs + static_cast<int64_t>(durationUs);

@@ -46,6 +46,22 @@ TEST_CASE("a segment with its time, its length and its bytes") {
   CHECK(written(Reel().add(0, 5, 0)).find("#EXTINF:0.000000,\n") != std::string::npos);
 }
 
+TEST_CASE("a head of any length goes before the text, and numbers of any size into it") {
+  for (const size_t length : {0, 1, 255, 256, 257, 100'000}) {
+    SegmentText text(std::nullopt);
+    (void)text.write(Reel().add(0, 5).run());
+    const std::string lines = written(Reel().add(0, 5));
+    const std::string head(length, 'h');
+    CHECK(text.take(head, "tail").view() == head + lines + "tail");
+    CHECK(text.take(head, "tail").view() == head + "tail");
+  }
+  for (const uint64_t offset : {uint64_t{0}, uint64_t{99'999'999}, uint64_t{100'000'000}, uint64_t{1'000'000'007}, uint64_t{9'876'543'210}, uint64_t{10'000'000'000'000'000}, UINT64_MAX}) {
+    const IndexBytes bytes = encodeRecord({.offset = offset, .length = 188, .flags = 5, .startUs = kTenUs, .duration = 180000});
+    const std::string lines = written(SegmentText(std::nullopt), {.records = bytes, .hourPath = kTenPath, .first = 0, .end = 1, .withoutTables = {}});
+    CHECK(lines.find("/" + std::to_string(offset) + "-188.ts") != std::string::npos);
+  }
+}
+
 TEST_CASE("the path of an hour may have any length") {
   for (const size_t length : {1, 62, 63, 64, 65, 5000}) {
     const std::string path(length, 'p');
