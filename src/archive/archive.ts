@@ -12,7 +12,7 @@ import { hourOf, indexPath, reelPath } from './reel.ts';
 import { noSegments, type ReelSegments } from './reel-segments.ts';
 import { reelHours } from './reel-tree.ts';
 import { mergeRange, type Segment, type TimeRange } from './segment.ts';
-import { isUnreadable, type ListNames, lister, type VolumeFiles, whenMissing } from './volume-files.ts';
+import { isThere, isUnreadable, type ListNames, lister, type VolumeFiles, whenMissing } from './volume-files.ts';
 
 /** The part of one hour's reel that a range touches: from `first` to `end`, which is not in it. */
 export interface ReelPart {
@@ -86,6 +86,11 @@ export class VolumeArchive {
   /** Names below `dvr`, in order. */
   streams(): string[] {
     return [...this.#list('dvr')].sort();
+  }
+
+  /** Whether the stream has a directory. However many others there are, it costs the same. */
+  knows(stream: string): boolean {
+    return isThere(this.files, `dvr/${stream}`);
   }
 
   /** The hours with a reel, from the hour of `fromUs` to that of `toUs`, both included. */

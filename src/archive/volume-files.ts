@@ -26,6 +26,16 @@ export const whenMissing = <T>(look: () => T, otherwise: T): T => {
   }
 };
 
+/** Whether something is at `path`, also what cannot be read. */
+export const isThere = (files: Pick<VolumeFiles, 'stat'>, path: string): boolean => {
+  try {
+    return files.stat(path) !== null;
+  } catch (error) {
+    if (isUnreadable(error)) return true;
+    throw error;
+  }
+};
+
 /** Names in directories beneath the volume's root; none where a directory does not exist. */
 export type ListNames = (path: string) => readonly string[];
 

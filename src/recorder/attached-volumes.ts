@@ -142,7 +142,7 @@ export class AttachedVolumes {
 
   /** The archive that holds recordings of the stream. */
   holderOf(stream: string): VolumeArchive | undefined {
-    return [...this.#volumes.values()].find(({ archive }) => archive.streams().includes(stream))?.archive;
+    return [...this.#volumes.values()].find(({ archive }) => archive.knows(stream))?.archive;
   }
 
   /** As `Recorder.recoverReel`. */

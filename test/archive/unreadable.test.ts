@@ -1,10 +1,12 @@
 /** A disk that does not give back one index, or one directory: that is passed over, everything else is served and recorded. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { VolumeArchive } from '../../src/archive/archive.ts';
 import { hourPath, indexPath } from '../../src/archive/reel.ts';
 import { endUs, type Segment } from '../../src/archive/segment.ts';
 import { explained } from '../../src/datapath/failure.ts';
 import type { Jail } from '../../src/datapath/jail.ts';
+import { ReelError } from '../../src/errors.ts';
 import { uuid } from '../ingest/host.ts';
 import { RecordedVolume, tenOClock } from './recorded.ts';
 
@@ -53,6 +55,28 @@ test('the other hours are served, the start goes on, and the stream is recorded 
   for (const [at, segment] of segments.entries())
     assert.ok(at === 0 || segment.startUs >= endUs(segments[at - 1] as Segment));
   assert.ok(segments.every(({ hour }) => hour === bad + 1));
+});
+
+test('a stream is found without a look at the others, also where the disk does not give its directory back', async () => {
+  const { recorder, jail } = volume.host;
+  await recorder.detachVolume('main', { drain: true });
+  const bad = withBad(jail, 'dvr');
+  const stat = (name: string) => {
+    if (name === 'dvr/other')
+      throw new ReelError('io-error', { expected: 'it', got: 'EIO', details: { errno: 'EIO' } });
+    return jail.stat(name);
+  };
+  const files = new Proxy(bad, {
+    get: (of, key, receiver) => (key === 'stat' ? stat : Reflect.get(of, key, receiver)),
+  });
+  const archive = new VolumeArchive({ files });
+  assert.deepEqual(
+    ['cam', 'other', 'none'].map((stream) => archive.knows(stream)),
+    [true, true, false],
+  );
+  await recorder.attachVolume({ name: 'main', uuid, jail });
+  assert.ok(recorder.archive('cam').knows('cam'));
+  assert.throws(() => recorder.recorded.archive('none'), { code: 'not-found' });
 });
 
 test('a directory of days that are past: its stream is recorded behind it, and in it only refused', async () => {
