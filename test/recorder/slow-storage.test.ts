@@ -159,8 +159,7 @@ test('what a live publisher could not send while it was held back is told as the
   const before = session.status().segments;
   await until('more to be durable', () => session.status().segments > before + 1);
   const gaps = await recorder.gaps('cam', 0, Number.MAX_SAFE_INTEGER);
-  assert.deepEqual(
-    gaps.map(({ reasons }) => reasons),
-    [['disk']],
-  );
+  // A busy machine delays this publisher, too: ten times as much by its own clock. Such a silence has no reason of ours.
+  const reasons = gaps.map((gap) => gap.reasons).filter(({ length }) => length > 0);
+  assert.deepEqual(reasons, [['disk']]);
 });
