@@ -130,6 +130,11 @@ export const errorTable = {
   // the rest
   'audit-unavailable': row('the audit trail cannot be written', 'unavailable', 503, 8, true),
   'config-invalid': row('the configuration is not acceptable', 'invalid', 422, 2, false),
+  'config-locked': row('the configuration is locked on the machine', 'denied', 423, 3, false),
+  'config-changed': row('the configuration is not the one that was read', 'conflict', 412, 5, false),
+  'config-on-trial': row('a change of the configuration waits to be confirmed', 'conflict', 409, 5, true),
+  'config-refused': row('a part of the service cannot take the configuration', 'conflict', 409, 5, false),
+  'config-unwritable': row('the configuration file cannot be written', 'conflict', 409, 5, false),
   'not-running': row('the service is not running', 'unavailable', 503, 8, true),
   internal: row('a defect of the service', 'internal', 500, 1, false),
 } as const satisfies Record<string, ErrorRow>;

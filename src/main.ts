@@ -2,9 +2,11 @@
  * The daemon's process. Its first line on stdout says that it is ready, or why it cannot run; its log is on stderr. It ends gracefully on
  * SIGTERM, SIGINT, and when its supervisor is gone, however that ended.
  */
+import path from 'node:path';
 import pino from 'pino';
-import { loadSettings } from './config/load.ts';
+import { configFileOf, readSettings } from './config/load.ts';
 import { logSerializers } from './config/log-serializers.ts';
+import { ConfigStore } from './config/store.ts';
 import { takeOver } from './daemon/hand-over.ts';
 import { Service } from './daemon/service.ts';
 import { toReelError } from './errors.ts';
@@ -31,14 +33,20 @@ const endOnDefect = (log: pino.Logger): void => {
 const run = async (): Promise<void> => {
   // Passphrases pass through its memory.
   forbidDumps();
-  const settings = loadSettings(process.env);
-  const options = { name: 'daemon', level: settings.logLevel, serializers: logSerializers };
+  const { settings: border, given } = readSettings(process.env);
+  const config = await ConfigStore.open({
+    file: configFileOf(border),
+    history: path.join(border.state, 'config-history'),
+    ...{ border, given, now: Date.now },
+    again: process.env.REELVAULT_AGAIN !== undefined,
+  });
+  const options = { name: 'daemon', level: config.current.tuning.log_level, serializers: logSerializers };
   const log = pino(options, pino.destination({ fd: 2, sync: true }));
   endOnDefect(log);
   // Before anything else reads standard input.
-  const webhook = settings.webhookUrls.length === 0 ? undefined : await takeOver(process.stdin);
+  const webhook = border.webhookSecretFile === '' ? undefined : await takeOver(process.stdin);
   const service = new Service({
-    settings,
+    config,
     log,
     now: Date.now,
     webhook,

@@ -1,6 +1,6 @@
 /** `reelvault serve`: runs the service until it is told to stop. */
 import type { Command } from 'commander';
-import { loadSettings } from '../config/load.ts';
+import { readSettings } from '../config/load.ts';
 import { variableList } from '../config/variables.ts';
 import type { PartEvent } from '../supervisor/part.ts';
 import { type Started, Supervisor } from '../supervisor/supervisor.ts';
@@ -11,6 +11,7 @@ import { onStopSignals } from './stop-signals.ts';
 interface Options extends GlobalOptions {
   readonly datapath?: string;
   readonly state?: string;
+  readonly config?: string;
   readonly listen?: string;
   readonly webhookUrls?: string;
   readonly webhookSecretFile?: string;
@@ -72,6 +73,7 @@ export const serve = (parent: Command): void => {
     .description('run the service until SIGINT or SIGTERM')
     .option('--datapath <dirs>', 'directories of containers and mount points, colon between them (REELVAULT_DATAPATH)')
     .option('--state <directory>', 'settings, account and certificate (REELVAULT_STATE)')
+    .option('--config <file>', 'the configuration file (REELVAULT_CONFIG)')
     .option('--listen <host:port>', 'where HTTPS listens (REELVAULT_LISTEN)')
     .option('--webhook-urls <urls>', 'where events are posted, a space between them (REELVAULT_WEBHOOK_URLS)')
     .option('--webhook-secret-file <file>', 'what they are signed with (REELVAULT_WEBHOOK_SECRET_FILE)')
@@ -90,16 +92,17 @@ Examples:
   reelvault serve --webhook-urls https://alerts.example/reelvault --webhook-secret-file /etc/reelvault/webhook`,
     )
     .action(async (_local: object, command: Command) => {
-      const { datapath, state, listen, runtime, webhookUrls, webhookSecretFile, json } =
+      const { datapath, state, config, listen, runtime, webhookUrls, webhookSecretFile, json } =
         command.optsWithGlobals<Options>();
-      const given = { datapath, state, listen, runtime, webhookUrls, webhookSecretFile };
-      const flags = Object.entries(given).filter(([, value]) => value !== undefined);
-      const settings = loadSettings(process.env, Object.fromEntries(flags));
+      const options = { datapath, state, config, listen, runtime, webhookUrls, webhookSecretFile };
+      const flags = Object.entries(options).filter(([, value]) => value !== undefined);
+      const { settings, given } = readSettings(process.env, Object.fromEntries(flags));
       const say = (event: object, text: string): void => {
         process.stdout.write(json === true ? `${JSON.stringify(event)}\n` : `${text}\n`);
       };
       const supervisor = new Supervisor({
         settings,
+        given,
         log: process.stderr,
         onEvent: (event) => say(event, inWords(event)),
       });

@@ -1,7 +1,9 @@
 /** Settings from the defaults, then the environment, then command line flags; the later one wins. */
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import Value from 'typebox/value';
 import { ReelError } from '../errors.ts';
+import { isTunable } from './sections.ts';
 import { defaultSettings, type SettingKey, type Settings, settingsSchema } from './settings.ts';
 import { settingText, variables } from './variables.ts';
 import { webhookAddress } from './webhook-address.ts';
@@ -10,7 +12,7 @@ import { webhookAddress } from './webhook-address.ts';
 export type RawSettings = Partial<Record<string, string>>;
 
 /** Facts that one part of the service hands to another, not settings. */
-const notSettings: ReadonlySet<string> = new Set(['REELVAULT_CONFINEMENT']);
+const notSettings: ReadonlySet<string> = new Set(['REELVAULT_CONFINEMENT', 'REELVAULT_AGAIN']);
 
 const numeric = new Set<string>([
   'commitIntervalMs',
@@ -25,7 +27,12 @@ const numeric = new Set<string>([
 ] satisfies SettingKey[]);
 const paths = new Set<string>(['state', 'runtime'] satisfies SettingKey[]);
 /** Nothing is a value of these. */
-const optionalPaths = new Set<string>(['headerCopies', 'webhookSecretFile', 'webhookCaFile'] satisfies SettingKey[]);
+const optionalPaths = new Set<string>([
+  'headerCopies',
+  'webhookSecretFile',
+  'webhookCaFile',
+  'config',
+] satisfies SettingKey[]);
 
 const refuse = (name: string, expected: string, got: string): never => {
   throw new ReelError('config-invalid', { expected: `${expected} for ${name}`, got, details: { key: name } });
@@ -106,21 +113,27 @@ export const checkSettings = (settings: Settings, nameOf: (key: string) => strin
   return settings;
 };
 
-/** Nothing is posted without a signature, and no setting of the webhook stands there in vain. */
+/** Nothing is posted without a signature; receivers may be named in the configuration file alone, so the secret may be all that stands here. */
 const checkWebhook = (settings: Settings, nameOf: (key: string) => string): void => {
   const { webhookUrls: urls, webhookSecretFile, webhookTypes, webhookCaFile } = settings;
-  if (urls.length > 0 && webhookSecretFile === '') refuse('REELVAULT_WEBHOOK_SECRET_FILE', 'a file', 'none');
-  const given = { webhookSecretFile, webhookCaFile, webhookTypes: webhookTypes.join() };
+  if (webhookSecretFile !== '') return;
+  if (urls.length > 0) refuse('REELVAULT_WEBHOOK_SECRET_FILE', 'a file', 'none');
+  const given = { webhookCaFile, webhookTypes: webhookTypes.join() };
   const vain = Object.entries(given).find(([, value]) => value !== '');
-  if (urls.length === 0 && vain !== undefined)
-    refuse(nameOf(vain[0]), 'nothing without REELVAULT_WEBHOOK_URLS', 'a value');
+  if (vain !== undefined) refuse(nameOf(vain[0]), 'nothing without REELVAULT_WEBHOOK_SECRET_FILE', 'a value');
 };
+
+/** Settings, and which of them the environment or a flag has given: those go before the configuration file. */
+export interface LoadedSettings {
+  readonly settings: Settings;
+  readonly given: ReadonlySet<string>;
+}
 
 /**
  * `flags` uses the names of `Settings` (and `listen`). An environment variable that starts with `REELVAULT_` and is not a setting is an
  * error: a misspelt setting must not be silently the default.
  */
-export const loadSettings = (env: RawSettings, flags: RawSettings = {}): Settings => {
+export const readSettings = (env: RawSettings, flags: RawSettings = {}): LoadedSettings => {
   const names = new Map<string, string>();
   let settings = defaultSettings;
   const apply = (key: SettingKey | 'listen', text: string, name: string): void => {
@@ -138,9 +151,25 @@ export const loadSettings = (env: RawSettings, flags: RawSettings = {}): Setting
     if (text === undefined) continue;
     apply(key as SettingKey, text, `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
   }
-  return checkSettings(settings, (key) => names.get(key) ?? key);
+  return { settings: checkSettings(settings, (key) => names.get(key) ?? key), given: new Set(names.keys()) };
 };
 
-/** The environment that makes `loadSettings` give exactly these settings again: how a parent hands them to a child. */
-export const settingsToEnvironment = (settings: Settings): Record<string, string> =>
-  Object.fromEntries(Object.entries(variables).map(([name, key]) => [name, settingText(settings, key)]));
+export const loadSettings = (env: RawSettings, flags: RawSettings = {}): Settings => readSettings(env, flags).settings;
+
+const isDefault = (settings: Settings, key: SettingKey): boolean =>
+  isDeepStrictEqual(settings[key], defaultSettings[key]);
+
+/**
+ * The environment that makes `loadSettings` give exactly these settings again: how a parent hands them to a child. What nobody has given is
+ * left out where the configuration file may say it.
+ */
+export const settingsToEnvironment = (settings: Settings, given?: ReadonlySet<string>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(variables)
+      .filter(([, key]) => key === 'listen' || !isTunable(key) || (given?.has(key) ?? !isDefault(settings, key)))
+      .map(([name, key]) => [name, settingText(settings, key)]),
+  );
+
+/** Where nobody names another one. */
+export const configFileOf = ({ config, state }: Settings): string =>
+  config === '' ? path.join(state, 'reelvault.yaml') : config;

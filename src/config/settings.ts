@@ -18,6 +18,11 @@ export const settingsSchema = Type.Object(
         'directories outside which the service touches nothing; the first holds containers, the last mount points',
     }),
     state: absolutePath('the daemon keeps volumes.json, streams.json, admin.json and tls/ here'),
+    config: Type.String({
+      pattern: '^(/[^\\u0000]*)?$',
+      maxLength: 4096,
+      description: 'the configuration file; empty: reelvault.yaml in the state directory',
+    }),
     runtime: absolutePath('sockets and the FUSE mount points of the userspace engine'),
     headerCopies: Type.String({
       pattern: '^(/[^\\u0000]*)?$',
@@ -125,6 +130,7 @@ export type SettingKey = keyof Settings;
 export const defaultSettings: Settings = {
   datapath: ['/storage', '/mount'],
   state: '/var/lib/reelvault',
+  config: '',
   runtime: '/run/reelvault',
   headerCopies: '',
   devices: [],

@@ -5,6 +5,7 @@ import { defaultSettings, type SettingKey, type Settings, settingsSchema } from 
 export const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
   REELVAULT_DATAPATH: 'datapath',
   REELVAULT_STATE: 'state',
+  REELVAULT_CONFIG: 'config',
   REELVAULT_RUNTIME: 'runtime',
   REELVAULT_HEADER_COPIES: 'headerCopies',
   REELVAULT_DEVICES: 'devices',
@@ -28,6 +29,10 @@ export const variables: Readonly<Record<string, SettingKey | 'listen'>> = {
   REELVAULT_EPISODES_URL: 'episodesUrl',
   REELVAULT_LOG: 'logLevel',
 };
+
+/** Name of the variable that sets it. */
+export const variableOf = (setting: string): string =>
+  Object.entries(variables).find(([, key]) => key === setting)?.[0] ?? setting;
 
 /** A setting as its variable spells it. */
 export const settingText = (settings: Settings, key: SettingKey | 'listen'): string => {

@@ -17,9 +17,11 @@ export const peerOfRequest = ({ raw }: FastifyRequest): Readonly<Record<string, 
   }
 };
 
-/** What the service does to a volume by itself, and what becomes of an archive: here with the values that a request leaves out. */
+/** What the service does to a volume by itself, what becomes of an archive and of the configuration: here with the values that a request leaves out. */
 const isAutomatic = ({ type, facts }: ServiceEvent): boolean =>
   type.startsWith('archive.') ||
+  type === 'config.changed' ||
+  type === 'config.rolled-back' ||
   type === 'volume.paused' ||
   type === 'volume.resumed' ||
   (type === 'volume.state' && facts.state === 'failed');

@@ -2,6 +2,7 @@
 
 import type { Retention } from '../archive/retention/retention.ts';
 import type { AuditTrail } from '../audit/trail.ts';
+import type { ConfigStore } from '../config/store.ts';
 import type { EventBus } from '../events/bus.ts';
 import type { Webhook } from '../events/webhook/webhook.ts';
 import { durableLagHistogram } from '../http/durable-lag.ts';
@@ -16,13 +17,14 @@ export interface MetricsParams {
   readonly audit: AuditTrail;
   readonly events: EventBus;
   readonly webhook: Webhook | undefined;
+  readonly config: Pick<ConfigStore, 'problems' | 'waiting' | 'trial'>;
   readonly retention: Pick<Retention, 'states'>;
   readonly clock: Pick<ClockWatch, 'counts'>;
   readonly unsigned: { readonly list: MetricsFacts['unsigned'] };
 }
 
 export const metricsPart = (params: MetricsParams): MetricsPart => {
-  const { volumes, recorder, audit, events, webhook, retention, unsigned, clock } = params;
+  const { volumes, recorder, audit, events, webhook, config, retention, unsigned, clock } = params;
   const durable = new Map<string, { segments: number; bytes: number }>();
   const durableLag = durableLagHistogram();
   recorder.on('durable', (stream, segments, _volume, lagsMs) => {
@@ -66,6 +68,11 @@ export const metricsPart = (params: MetricsParams): MetricsPart => {
       auditEntries: audit.entries,
       eventListeners: events.listeners,
       webhooks: webhook?.status() ?? [],
+      config: {
+        wrong: config.problems.length > 0,
+        onTrial: config.trial !== undefined,
+        waiting: config.waiting.length,
+      },
     };
   };
 };

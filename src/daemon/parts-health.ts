@@ -1,5 +1,7 @@
 /** How the parts of the daemon are, for GET /api/v1/health. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { problemText } from '../config/file/problem.ts';
+import type { ConfigStore } from '../config/store.ts';
 import { toReelError } from '../errors.ts';
 import type { Webhook } from '../events/webhook/webhook.ts';
 import type { HelperClient } from '../helper/client.ts';
@@ -13,6 +15,7 @@ export interface HealthParams {
   readonly volumes: VolumeManager;
   readonly recorder: Recorder;
   readonly webhook: Webhook | undefined;
+  readonly config: Pick<ConfigStore, 'file' | 'problems' | 'waiting' | 'trial'>;
   /** The launcher's report, where it started this process. */
   readonly confinement: Readonly<Record<string, unknown>> | undefined;
 }
@@ -54,8 +57,19 @@ export const recorderHealth = async (
   return notInUse.length === 0 ? { up: true, details } : { up: false, details: { ...details, notInUse, ...reasons } };
 };
 
+/** Up also with a file that is wrong: the service goes on with the one before, and a load balancer must not take it away. The details tell it. */
+const configHealth = ({ file, problems, waiting, trial }: HealthParams['config']): PartHealth => ({
+  up: true,
+  details: {
+    file,
+    ...(problems.length === 0 ? {} : { wrong: problems.map(problemText) }),
+    ...(waiting.length === 0 ? {} : { waitsForStart: waiting }),
+    ...(trial === undefined ? {} : { onTrialUntil: new Date(trial.until).toISOString() }),
+  },
+});
+
 export const partsHealth =
-  ({ helper, volumes, recorder, webhook, confinement }: HealthParams): PartsHealth =>
+  ({ helper, volumes, recorder, webhook, config, confinement }: HealthParams): PartsHealth =>
   async () => {
     return {
       helper: await helperHealth(helper),
@@ -63,6 +77,7 @@ export const partsHealth =
       recorder: await recorderHealth(recorder, volumes.list()),
       // Up also while a receiver is down: a load balancer must not take a recorder away because of that. The details tell it.
       ...(webhook === undefined ? {} : { webhook: { up: true, details: { endpoints: webhook.status() } } }),
+      config: configHealth(config),
       confinement: {
         up:
           confinement !== undefined &&

@@ -4,12 +4,15 @@ import type { Logger } from 'pino';
 import type { EvidenceKeys } from '../archive/evidence/key-store.ts';
 import { EvidenceSigner } from '../archive/evidence/signer.ts';
 import type { Settings } from '../config/settings.ts';
+import type { ConfigStore } from '../config/store.ts';
 import { Recorder } from '../recorder/recorder.ts';
 import type { VolumeHooks } from '../volume/manager/hooks.ts';
 import type { UnsignedEvidence } from './unsigned-part.ts';
 
 export interface RecorderPartParams {
   readonly settings: Settings;
+  /** What a new stream gets may change meanwhile. */
+  readonly config: ConfigStore;
   readonly keys: EvidenceKeys;
   /** Told what could not be signed. */
   readonly unsigned: UnsignedEvidence;
@@ -18,7 +21,7 @@ export interface RecorderPartParams {
   readonly now: () => number;
 }
 
-export const makeRecorder = ({ settings, keys, unsigned, log, now }: RecorderPartParams): Recorder =>
+export const makeRecorder = ({ settings, config, keys, unsigned, log, now }: RecorderPartParams): Recorder =>
   new Recorder({
     signer: new EvidenceSigner({
       key: () => keys.signing,
@@ -27,7 +30,15 @@ export const makeRecorder = ({ settings, keys, unsigned, log, now }: RecorderPar
       onSigned: (archive, stream) => unsigned.signed(archive, stream),
     }),
     registry: path.join(settings.state, 'streams.json'),
-    defaults: { volume: settings.defaultVolume, segmentMs: settings.segmentMs, evidence: false },
+    defaults: {
+      get volume() {
+        return config.current.tuning.default_volume;
+      },
+      get segmentMs() {
+        return config.current.tuning.segment_ms;
+      },
+      evidence: false,
+    },
     writer: {
       backend: settings.writerBackend,
       stagingBytes: settings.stagingMiB * 1024 * 1024,

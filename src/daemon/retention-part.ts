@@ -5,7 +5,6 @@ import { fetchEpisodes } from '../archive/episodes/external.ts';
 import { RateMeter } from '../archive/retention/rate.ts';
 import { Retention } from '../archive/retention/retention.ts';
 import { VolumeCatalog } from '../archive/retention/volume-catalog.ts';
-import type { Settings } from '../config/settings.ts';
 import { webhookAddress } from '../config/webhook-address.ts';
 import type { EventBus } from '../events/bus.ts';
 import type { EpisodesPart, EpisodeView } from '../http/archive-episodes.ts';
@@ -40,7 +39,8 @@ const meterOf = (recorder: Recorder): RateMeter => {
 };
 
 export const retentionParts = (params: {
-  readonly settings: Pick<Settings, 'episodesUrl'>;
+  /** Of another system's list of episodes; empty: there is none. */
+  readonly episodesUrl: () => string;
   readonly volumes: Pick<VolumeManager, 'list'>;
   readonly limits: Limits;
   readonly recorder: Recorder;
@@ -48,19 +48,20 @@ export const retentionParts = (params: {
   readonly log: Logger;
   readonly now: () => number;
 }): RetentionParts => {
-  const { settings, volumes, limits, recorder, events, log, now } = params;
+  const { episodesUrl, volumes, limits, recorder, events, log, now } = params;
   const meter = meterOf(recorder);
   const viewOf = (name: string) => volumes.list().find((volume) => volume.name === name);
   const freeOf = (name: string): number | undefined => viewOf(name)?.available ?? undefined;
-  const { episodesUrl } = settings;
-  const address = episodesUrl === '' ? undefined : webhookAddress(episodesUrl, 'REELVAULT_EPISODES_URL');
   const service = new Retention({
     facts: (volume) => ({
       freeBytes: freeOf(volume),
       bytesPerSecond: meter.bytesPerSecond(volume),
       reserveBytes: volumeReserve(volume, viewOf(volume)?.capacity ?? 0, limits),
     }),
-    external: address === undefined ? undefined : () => fetchEpisodes(address),
+    external: async () => {
+      const url = episodesUrl();
+      return url === '' ? [] : fetchEpisodes(webhookAddress(url, 'REELVAULT_EPISODES_URL'));
+    },
     onNews: (news) => void events.publish(news),
     log,
     now,

@@ -9,7 +9,7 @@ import { AuditTrail } from '../audit/trail.ts';
 import { loadAdmin } from '../auth/admin-store.ts';
 import { BasicAuth } from '../auth/basic.ts';
 import { TicketOffice } from '../auth/tickets.ts';
-import type { Settings } from '../config/settings.ts';
+import type { ConfigStore } from '../config/store.ts';
 import { EventBus } from '../events/bus.ts';
 import type { WebhookFiles } from '../events/webhook/files.ts';
 import type { Webhook } from '../events/webhook/webhook.ts';
@@ -28,7 +28,6 @@ import { VolumeGrowth } from '../volume/manager/growth.ts';
 import { VolumeHeaders } from '../volume/manager/headers.ts';
 import { VolumeKeys } from '../volume/manager/keys.ts';
 import { VolumeLeases } from '../volume/manager/leases.ts';
-import { limitsOf } from '../volume/manager/limits.ts';
 import { VolumeManager } from '../volume/manager/manager.ts';
 import { VolumeReencryption } from '../volume/manager/reencryption.ts';
 import { AliveFile } from './alive-file.ts';
@@ -36,6 +35,7 @@ import { archiveCatalogPart, archiveCheckPart, evidenceKeysPart } from './archiv
 import { beginAudit, peerOfRequest } from './audit-part.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { closingPart } from './closing-part.ts';
+import { configPart, takeChanges, tellConfig, tunedLimits } from './config-part.ts';
 import { clockEvents, streamEvents, volumeEvents } from './event-sources.ts';
 import { metricsPart } from './metrics-part.ts';
 import { partsHealth } from './parts-health.ts';
@@ -47,7 +47,8 @@ import { UnsignedEvidence } from './unsigned-part.ts';
 import { makeWebhook, webhookPart } from './webhook-part.ts';
 
 export interface ServiceParams {
-  readonly settings: Settings;
+  /** Open and not started; taken over. */
+  readonly config: ConfigStore;
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -87,7 +88,8 @@ export class Service {
 
   constructor(params: ServiceParams) {
     this.#params = params;
-    const { settings, log } = params;
+    const { config, log } = params;
+    const { settings } = config;
     this.#clock = new ClockWatch({
       wall: params.now,
       elapsed: () => performance.now(),
@@ -99,17 +101,14 @@ export class Service {
     this.#webhook = makeWebhook(settings, params.webhook, { bus: this.#events, now, log });
     this.#audit = new AuditTrail({ directory: settings.state, now });
     this.#helper = new HelperClient({ socketPath: path.join(settings.runtime, 'helper.sock') });
-    const limits = limitsOf({
-      hostReserve: settings.hostReserveMiB * 1024 * 1024,
-      volumeReserve: settings.volumeReserveMiB * 1024 * 1024,
-      recordingRate: (name) => this.#retention.rate(name),
-    });
+    const limits = tunedLimits(config, (name) => this.#retention.rate(name));
     this.#volumes = new VolumeManager({
       stateDirectory: settings.state,
       helper: this.#helper,
       log,
       now,
-      ...limits,
+      limits,
+      hangMs: () => config.current.tuning.hang_ms,
     });
     this.#autoOpen = new AutoOpen({ manager: this.#volumes, log, now });
     this.#growth = new VolumeGrowth({ manager: this.#volumes, log });
@@ -120,9 +119,9 @@ export class Service {
       publicKeys: () => this.#evidenceKeys.list().map(({ publicKey }) => publicKey),
     });
     this.#unsigned = new UnsignedEvidence({ recorder: () => this.#recorder, events: this.#events, log });
-    this.#recorder = makeRecorder({ settings, keys: this.#evidenceKeys, unsigned: this.#unsigned, log, now });
+    this.#recorder = makeRecorder({ settings, config, keys: this.#evidenceKeys, unsigned: this.#unsigned, log, now });
     this.#retention = retentionParts({
-      settings,
+      episodesUrl: () => config.current.tuning.episodes_url,
       ...{ limits, volumes: this.#volumes },
       recorder: this.#recorder,
       events: this.#events,
@@ -133,7 +132,8 @@ export class Service {
 
   /** Adopts the volumes that are open, recovers what a former daemon was writing, then listens. After a failure call `close()`. */
   async start(): Promise<Ready> {
-    const { settings, log } = this.#params;
+    const { config, log } = this.#params;
+    const { settings } = config;
     const { now } = this.#clock;
     const auth = new BasicAuth({ account: await loadAdmin(settings.state), now });
     const certificate = await loadCertificate({ state: settings.state, hostname: os.hostname(), now });
@@ -153,6 +153,7 @@ export class Service {
       audit: this.#audit,
       events: this.#events,
       webhook: this.#webhook,
+      config,
       retention: this.#retention.service,
       unsigned: this.#unsigned,
       clock: this.#clock,
@@ -203,12 +204,14 @@ export class Service {
       evidenceKeys: evidenceKeysPart(this.#evidenceKeys),
       events: { bus: this.#events },
       webhook: webhookPart(this.#webhook),
+      config: configPart(config),
       audit: { trail: this.#audit, peerOf: peerOfRequest },
       health: partsHealth({
         helper: this.#helper,
         volumes: this.#volumes,
         recorder: this.#recorder,
         webhook: this.#webhook,
+        config,
         confinement: this.#params.confinement,
       }),
       metrics,
@@ -221,6 +224,8 @@ export class Service {
       }),
       local,
     });
+    const app = this.#app;
+    takeChanges(config, { webhook: this.#webhook, loggers: () => [log, app.log] });
     this.#listeners = new Listeners({
       app: this.#app,
       certificate,
@@ -233,6 +238,7 @@ export class Service {
     const host = settings.listenHost.includes(':') ? `[${settings.listenHost}]` : settings.listenHost;
     const { certificateFile, fingerprint } = certificate;
     this.#events.publish({ type: 'service.started', facts: { pid: process.pid } });
+    config.start(tellConfig(this.#events, log, config.file));
     return { url: `https://${host}:${this.#listeners.port}`, certificateFile, fingerprint };
   }
 
@@ -247,6 +253,7 @@ export class Service {
 
   async #close(): Promise<void> {
     this.#events.publish({ type: 'service.stopping', facts: { pid: process.pid } });
+    await this.#params.config.close();
     const tried = this.#autoOpen.close();
     const listenersClosed = this.#listeners?.close();
     // Before the bus: what was deleted is told.

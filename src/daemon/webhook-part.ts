@@ -27,11 +27,11 @@ export const makeWebhook = (
 
 export const webhookPart = (webhook: Webhook | undefined): WebhookPart => ({
   test: () => {
-    if (webhook !== undefined) return webhook.test();
+    if (webhook !== undefined && webhook.status().length > 0) return webhook.test();
     throw new ReelError('not-found', {
       expected: 'a receiver of events',
-      got: 'none in the settings',
-      hint: 'name one with REELVAULT_WEBHOOK_URLS and start the service again',
+      got: 'none in the configuration',
+      hint: 'name one: `reelvault config set webhook.urls --stdin`',
     });
   },
 });

@@ -12,6 +12,7 @@ import { archiveEpisodeRoutes, type EpisodesPart } from './archive-episodes.ts';
 import { archiveRetentionRoutes, type RetentionPart } from './archive-retention.ts';
 import { type AuditPart, auditRequests, auditRoutes, auditSignIns } from './audit.ts';
 import { limitBodyTime } from './body-deadline.ts';
+import { type ConfigPart, configRoutes } from './config.ts';
 import { errorSchema, handleErrors, limitUrls, refuseBadUrl } from './error-handler.ts';
 import { type EventsPart, eventRoutes } from './events.ts';
 import { type EvidenceKeysPart, evidenceKeyRoutes } from './evidence-keys.ts';
@@ -53,6 +54,7 @@ export interface AppParams {
   readonly events: EventsPart;
   readonly webhook: WebhookPart;
   readonly audit: AuditPart;
+  readonly config: ConfigPart;
   readonly health: PartsHealth;
   readonly metrics: MetricsPart;
   readonly ingest: FastifyPluginAsync;
@@ -137,6 +139,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     await scope.register(streamRoutes, { streams: params.streams, tickets: params.tickets });
     await scope.register(archiveRetentionRoutes, { retention: params.retention });
     await scope.register(archiveEpisodeRoutes, { episodes: params.episodes });
+    await scope.register(configRoutes, { config: params.config, peerOf: params.audit.peerOf });
     await scope.register(auditRoutes, { audit: params.audit });
     await scope.register(eventRoutes, { events: params.events });
     await scope.register(webhookRoutes, { webhook: params.webhook });

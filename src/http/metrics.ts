@@ -49,6 +49,8 @@ export interface MetricsFacts {
   readonly eventListeners: number;
   /** One a receiver; none where nothing is posted. */
   readonly webhooks: readonly WebhookMetrics[];
+  /** Of the configuration file. */
+  readonly config: { readonly wrong: boolean; readonly onTrial: boolean; readonly waiting: number };
 }
 
 export interface StreamLag {
@@ -109,6 +111,7 @@ const registryOf = ({
   auditEntries,
   eventListeners,
   webhooks,
+  config,
 }: MetricsFacts): Registry => {
   const registers = [new Registry()];
   const gauge = (name: string, help: string, ...labelNames: string[]) =>
@@ -196,6 +199,10 @@ const registryOf = ({
   counter('service_stalls_total', 'how often the service was stopped and went on').inc(clock.stops);
   counter('audit_entries_total', 'number of the newest entry of the audit trail').inc(auditEntries);
   gauge('event_listeners', 'parts and clients that listen to events').set(eventListeners);
+
+  gauge('config_wrong', '1 while the configuration file is wrong and the one before holds').set(config.wrong ? 1 : 0);
+  gauge('config_on_trial', '1 while a change of the configuration waits to be confirmed').set(config.onTrial ? 1 : 0);
+  gauge('config_waiting', 'keys of the configuration that hold from the next start on').set(config.waiting);
 
   const failing = gauge('webhook_failing', '1 while the newest attempt at a receiver of events failed', 'endpoint');
   const queued = gauge('webhook_queued_events', 'events that wait for a receiver', 'endpoint');

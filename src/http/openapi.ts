@@ -44,6 +44,10 @@ export const describeApi = async (): Promise<string> => {
     audit: { trail: { record: absent, newest: absent, verify: absent }, peerOf: () => ({}) },
     events: { bus: new EventBus({ now, log: pino({ level: 'silent' }) }) },
     webhook: { test: absent },
+    config: {
+      ...{ view: absent, change: absent, validate: absent, history: absent, diff: absent },
+      ...{ rollback: absent, confirm: absent, cancel: absent },
+    },
     health: absent,
     metrics: absent,
     ingest: noRoutes,

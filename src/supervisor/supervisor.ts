@@ -7,19 +7,22 @@ import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureAdmin, removeAdmin } from '../auth/admin-store.ts';
-import { settingsToEnvironment } from '../config/load.ts';
+import { configFileOf, settingsToEnvironment } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import { answersOn } from '../config/unix-socket.ts';
 import { handOver } from '../daemon/hand-over.ts';
 import { ReelError } from '../errors.ts';
 import { readWebhookFiles } from '../events/webhook/files.ts';
 import { systemPath } from '../exec/environment.ts';
+import { configGrant } from './config-grant.ts';
 import { prepareDirectories } from './directories.ts';
 import { Part, type PartEvent, type PartParams, type ReadyLine } from './part.ts';
 import { type Account, ensureServiceUser } from './service-user.ts';
 
 export interface SupervisorParams {
   readonly settings: Settings;
+  /** Those that go before the configuration file; without it those that are not the default. */
+  readonly given?: ReadonlySet<string>;
   /** Where the logs of the parts go. */
   readonly log: Writable;
   readonly onEvent: (event: PartEvent) => void;
@@ -104,7 +107,7 @@ export class Supervisor {
     const admin = await ensureAdmin(settings.state, service);
     try {
       if (service !== undefined) await this.#launchHelper(service);
-      const ready = await this.#launchDaemon(service !== undefined);
+      const ready = await this.#launchDaemon(service);
       const text = (name: string): string => String(ready[name]);
       this.#listenPort = Number(new URL(text('url')).port || 443);
       return { url: text('url'), certificateFile: text('certificateFile'), fingerprint: text('fingerprint'), ...admin };
@@ -155,16 +158,18 @@ export class Supervisor {
     await this.#launch('helper', process.execPath, args, { added: { ...unlockEnvironment(), ...allocatorLimits } });
   }
 
-  async #launchDaemon(root: boolean): Promise<ReadyLine> {
+  async #launchDaemon(service: Account | undefined): Promise<ReadyLine> {
     const command = [process.execPath, path.join(programRoot, 'src/main.ts')];
     const given = this.#handedOver === undefined ? {} : { input: this.#handedOver };
-    if (!root) return this.#launch('daemon', process.execPath, command.slice(1), given);
-    const { datapath, state, runtime, serviceUser } = this.#params.settings;
+    if (service === undefined) return this.#launch('daemon', process.execPath, command.slice(1), given);
+    const { settings } = this.#params;
+    const { datapath, state, runtime, serviceUser } = settings;
+    const config = await configGrant(configFileOf(settings), settings, service.uid);
     const launcher = path.join(programRoot, 'build/Release/launcher');
     const writable = [...datapath, state, runtime].flatMap((directory) => ['--rw', directory]);
     const readable = [programRoot, path.dirname(process.execPath)].flatMap((directory) => ['--ro', directory]);
     const mounts = datapath.flatMap((directory) => ['--detach-mounts', directory]);
-    const confinement = ['--user', serviceUser, ...readable, ...writable, ...mounts, '--chdir', state];
+    const confinement = ['--user', serviceUser, ...readable, ...writable, ...config, ...mounts, '--chdir', state];
     return this.#launch('daemon', launcher, [...confinement, '--', ...command], given);
   }
 
@@ -180,14 +185,18 @@ export class Supervisor {
     });
     if (this.#stopping !== undefined)
       throw new ReelError('not-running', { expected: 'to start', got: 'the order to stop' });
-    const { settings, log, onEvent } = this.#params;
+    const { settings, given, log, onEvent } = this.#params;
+    let again: Record<string, string> = {};
     const env = (): Record<string, string> => {
-      const now = settingsToEnvironment({ ...settings, listenPort: this.#listenPort });
-      return { PATH: systemPath, LC_ALL: 'C', ...now, ...added };
+      const now = settingsToEnvironment({ ...settings, listenPort: this.#listenPort }, given);
+      return { PATH: systemPath, LC_ALL: 'C', ...now, ...again, ...added };
     };
     const part = new Part({ name, command, args, env, cwd: '/', ...input, log, onEvent, backoff, readyTimeoutMs });
     this.#parts.push(part);
-    return part.start();
+    const ready = await part.start();
+    // One that is started again at night takes the configuration that it had, where the file is wrong by then.
+    again = { REELVAULT_AGAIN: '1' };
+    return ready;
   }
 
   /** Throws `already-exists` when another service has the same directories. */

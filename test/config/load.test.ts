@@ -59,7 +59,6 @@ const bad: [name: string, env: Record<string, string>, flags?: Record<string, st
   ['REELVAULT_WEBHOOK_URLS', { ...hook, REELVAULT_WEBHOOK_URLS: 'https://a/ '.repeat(9) }],
   ['REELVAULT_WEBHOOK_SECRET_FILE', { REELVAULT_WEBHOOK_URLS: 'https://a/' }],
   ['REELVAULT_WEBHOOK_SECRET_FILE', { ...hook, REELVAULT_WEBHOOK_SECRET_FILE: 'secret' }],
-  ['REELVAULT_WEBHOOK_SECRET_FILE', { REELVAULT_WEBHOOK_SECRET_FILE: '/etc/secret' }],
   ['REELVAULT_WEBHOOK_CA_FILE', { REELVAULT_WEBHOOK_CA_FILE: '/etc/ca' }],
   ['REELVAULT_WEBHOOK_TYPES', { ...hook, REELVAULT_WEBHOOK_TYPES: 'volume.*,Volume' }],
   ['--webhook-urls', {}, { webhookUrls: 'https://user:marked-password@a/' }],

@@ -57,6 +57,7 @@ const { app } = await standIn({
     unsigned: [{ volume: 'main', stream: 'cam2', code: 'io-error' }],
     clock: { jumps: 1, stops: 2 },
     auditEntries: 12,
+    config: { wrong: false, onTrial: false, waiting: 0 },
     eventListeners: 2,
     webhooks: [
       {

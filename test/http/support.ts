@@ -8,11 +8,13 @@ import { TicketOffice } from '../../src/auth/tickets.ts';
 import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
 import type { AuditPart } from '../../src/http/audit.ts';
+import type { ConfigPart } from '../../src/http/config.ts';
 import { durableLagHistogram } from '../../src/http/durable-lag.ts';
 import type { MetricsPart } from '../../src/http/metrics.ts';
 import type { VolumeLockPart } from '../../src/http/volume-lock.ts';
 import type { VolumesPart } from '../../src/http/volumes.ts';
 import { archiveStandIn } from './stand-ins/archive.ts';
+import { configStandIn } from './stand-ins/config.ts';
 import { Seen } from './stand-ins/seen.ts';
 import { streamsStandIn } from './stand-ins/streams.ts';
 import { volumeKeysStandIn } from './stand-ins/volume-keys.ts';
@@ -30,6 +32,7 @@ export const standIn = async (
     attempts?: number;
     now?: () => number;
     metrics?: MetricsPart;
+    config?: ConfigPart;
   } = {},
 ) => {
   const seen = new Seen();
@@ -62,6 +65,7 @@ export const standIn = async (
     ...volumeKeysStandIn(seen),
     ...archiveStandIn(seen),
     ...streamsStandIn(seen),
+    config: changes.config ?? configStandIn(seen),
     audit: { trail: changes.trail ?? trail, peerOf: () => ({ uid: 0, pid: 4712 }) },
     events: { bus, heartbeatMs: 20, maxBytes: 64 * 1024 },
     webhook: {
@@ -83,6 +87,7 @@ export const standIn = async (
         unsigned: [],
         clock: { jumps: 0, stops: 0 },
         auditEntries: 0,
+        config: { wrong: false, onTrial: false, waiting: 0 },
         eventListeners: 0,
         webhooks: [],
       })),

@@ -81,10 +81,10 @@ const readCa = async (file: string): Promise<string> => {
   return certificates.join('\n');
 };
 
-/** Undefined where nothing is posted. The caller zeroes `secrets`. Throws `config-invalid`. */
+/** Undefined where nothing can be posted. The caller zeroes `secrets`. Throws `config-invalid`. */
 export const readWebhookFiles = async (settings: Settings): Promise<WebhookFiles | undefined> => {
-  const { webhookUrls, webhookSecretFile, webhookCaFile } = settings;
-  if (webhookUrls.length === 0) return undefined;
+  const { webhookSecretFile, webhookCaFile } = settings;
+  if (webhookSecretFile === '') return undefined;
   const ca = webhookCaFile === '' ? null : await readCa(webhookCaFile);
   return { secrets: await readSecrets(webhookSecretFile), ca };
 };

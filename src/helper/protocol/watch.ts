@@ -10,6 +10,8 @@ export const watchVerbs = {
     schema: Type.Object(
       {
         verb: Type.Literal('watch'),
+        /** From now on, until the helper ends: how long a block plane may let requests wait. */
+        hangMs: Type.Optional(Type.Integer({ minimum: 1000, maximum: 600_000 })),
         volumes: Type.Array(Type.Object({ name, container, uuid }, strict), { maxItems: 1000 }),
       },
       strict,

@@ -23,13 +23,16 @@ import { type SlammedView, slamVolume } from './slam.ts';
 import type { Turn } from './turn.ts';
 import { VolumeWatch } from './watch.ts';
 
-export interface VolumeManagerParams extends Partial<Limits> {
+export interface VolumeManagerParams {
   readonly stateDirectory: string;
   readonly helper: HelperClient;
   readonly log: Logger;
   readonly now: () => number;
+  readonly limits?: Limits;
   /** Milliseconds between two looks at the volumes. */
   readonly watchIntervalMs?: number;
+  /** How long a block plane may let requests wait. */
+  readonly hangMs?: () => number;
 }
 
 export interface OpenOptions {
@@ -49,7 +52,7 @@ export class VolumeManager {
   constructor(params: VolumeManagerParams) {
     this.#params = params;
     this.#registry = new VolumeRegistry(path.join(params.stateDirectory, 'volumes.json'));
-    const { helper, log, now } = params;
+    const { helper, log, now, hangMs, limits = limitsOf({}) } = params;
     this.#listeners = new Listeners({ log });
     const manager = {
       lose: (volume: ManagedVolume, error: ReelError) => this.#lose(volume, error),
@@ -58,7 +61,7 @@ export class VolumeManager {
         this.#listeners.paused(name, reason),
       tell: (event: VolumeEvent) => this.tell(event),
     };
-    this.#watchman = new VolumeWatch({ helper, log, now, limits: limitsOf(params), manager });
+    this.#watchman = new VolumeWatch({ helper, log, now, limits, manager, hangMs });
   }
 
   /** Before `start`, so that nobody misses the volumes that are adopted. */

@@ -15,6 +15,8 @@ export interface VolumeWatchParams {
   readonly log: Logger;
   readonly now: () => number;
   readonly limits: Limits;
+  /** How long a block plane may let requests wait; without it what the helper was started with. */
+  readonly hangMs?: (() => number) | undefined;
   /** What the manager does for the watch; each runs while the volume's mutex is held. */
   readonly manager: {
     lose(volume: ManagedVolume, error: ReelError): Promise<void>;
@@ -59,12 +61,15 @@ export class VolumeWatch {
    * helper while it is open.
    */
   async ask(volumes: readonly ManagedVolume[]): Promise<readonly VolumeFacts[] | undefined> {
+    const { hangMs } = this.#params;
+    // Each time: a helper that was started again knows only what its environment says.
+    const hang = hangMs === undefined ? {} : { hangMs: hangMs() };
     try {
       const watched = volumes.map(({ record: { name, container, uuid } }) => ({
         ...{ name, container },
         ...(uuid === null ? {} : { uuid }),
       }));
-      return (await this.#params.helper.call({ verb: 'watch', volumes: watched })).result.volumes;
+      return (await this.#params.helper.call({ verb: 'watch', volumes: watched, ...hang })).result.volumes;
     } catch (thrown) {
       const error = toReelError(thrown);
       if (error.code !== 'helper-unavailable')

@@ -71,10 +71,13 @@ export class BlockPlanes {
   readonly #params: BlockPlanesParams;
   readonly #planes = new Map<string, Plane>();
   readonly #clock = new ProgressClock();
+  /** How long requests may wait without any being done. */
+  hangMs: number;
   #end: () => Promise<void> = async () => {};
 
   constructor(params: BlockPlanesParams) {
     this.#params = params;
+    this.hangMs = params.hangMs;
   }
 
   start(): void {
@@ -131,7 +134,7 @@ export class BlockPlanes {
     const all = this.#clock.look(point, { pending: alive && asked, done: `${plane.answers} ${done}` }, now);
     plane.stalledMs = Math.max(data, all);
     if (!alive) return;
-    if (plane.stalledMs >= this.#params.hangMs && plane.abortedAfterMs === null) await this.#abort(plane);
+    if (plane.stalledMs >= this.hangMs && plane.abortedAfterMs === null) await this.#abort(plane);
     else if (plane.asked === 'answered' && now - plane.lastAskedAt >= (this.#params.askMs ?? 5000))
       this.#ask(plane, now);
   }
@@ -166,7 +169,7 @@ export class BlockPlanes {
     plane.asked = 'waiting';
     plane.lastAskedAt = now;
     const file = path.join(plane.directory, 'status');
-    void run('cat', [file], { timeoutMs: this.#params.hangMs + askMarginMs })
+    void run('cat', [file], { timeoutMs: this.hangMs + askMarginMs })
       .then(({ stdout }) => {
         plane.status = JSON.parse(stdout.toString()) as Readonly<Record<string, unknown>>;
       })

@@ -46,8 +46,9 @@ describe('webhook files', () => {
     });
   };
 
-  test('without a receiver no file is looked at', async () => {
-    assert.equal(await read({ webhookUrls: [], webhookSecretFile: '/nowhere' }), undefined);
+  test('without a secret nothing can be posted; receivers may be named later', async () => {
+    assert.equal(await read({ webhookUrls: [], webhookSecretFile: '', webhookCaFile: '/nowhere' }), undefined);
+    assert.equal((await read({ webhookUrls: [] }))?.ca, pem);
   });
 
   test('the secret comes as it stands there, of the authorities only the certificates', async () => {

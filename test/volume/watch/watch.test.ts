@@ -12,6 +12,7 @@ import { run } from '../../../src/exec/run.ts';
 import { HelperClient } from '../../../src/helper/client.ts';
 import { helperSocket } from '../../../src/helper/start.ts';
 import type { VolumeEvent } from '../../../src/volume/manager/hooks.ts';
+import { limitsOf } from '../../../src/volume/manager/limits.ts';
 import { VolumeManager } from '../../../src/volume/manager/manager.ts';
 import { describeEngines, Place, size } from '../../helper/harness.ts';
 
@@ -34,7 +35,7 @@ await describeEngines('watch', (engine) => {
       helper: new HelperClient({ socketPath: helperSocket(place.runtime) }),
       log: pino({ level: 'silent' }),
       now: Date.now,
-      hostReserve: reserve,
+      limits: limitsOf({ hostReserve: reserve }),
       watchIntervalMs: 20,
     });
     made.use({
