@@ -49,6 +49,26 @@ export class AdminClient {
     return this.#call('POST', url, Buffer.from(JSON.stringify(body)), 'application/json');
   }
 
+  patchJson<T>(url: string, body: object, headers: http.OutgoingHttpHeaders = {}): Promise<T> {
+    return this.#call('PATCH', url, Buffer.from(JSON.stringify(body)), 'application/json', headers);
+  }
+
+  /** The text of a configuration. */
+  async sendYaml<T>(
+    method: 'PUT' | 'POST',
+    url: string,
+    text: string,
+    headers: http.OutgoingHttpHeaders = {},
+  ): Promise<T> {
+    return this.#call(method, url, Buffer.from(text), 'application/yaml', headers);
+  }
+
+  /** With the tag that a change of it names in `If-Match`. */
+  async getTagged<T>(url: string): Promise<{ readonly value: T; readonly tag: string }> {
+    const answer = await this.stream(url);
+    return { value: parse((await buffer(answer)).toString('utf8')) as T, tag: String(answer.headers.etag) };
+  }
+
   delete<T>(url: string): Promise<T> {
     return this.#call('DELETE', url);
   }
@@ -65,13 +85,25 @@ export class AdminClient {
     return this.#exchange('POST', url, secret);
   }
 
-  async #call<T>(method: string, url: string, bytes?: Buffer, type?: string): Promise<T> {
-    return parse((await this.#exchange(method, url, bytes, type)).toString('utf8')) as T;
+  async #call<T>(
+    method: string,
+    url: string,
+    bytes?: Buffer,
+    type?: string,
+    headers?: http.OutgoingHttpHeaders,
+  ): Promise<T> {
+    return parse((await this.#exchange(method, url, bytes, type, headers)).toString('utf8')) as T;
   }
 
   /** The body of an answer that is no error. */
-  async #exchange(method: string, url: string, bytes?: Buffer, type = 'application/octet-stream'): Promise<Buffer> {
-    const headers = bytes === undefined ? {} : { 'content-type': type, 'content-length': bytes.length };
+  async #exchange(
+    method: string,
+    url: string,
+    bytes?: Buffer,
+    type = 'application/octet-stream',
+    more: http.OutgoingHttpHeaders = {},
+  ): Promise<Buffer> {
+    const headers = bytes === undefined ? more : { ...more, 'content-type': type, 'content-length': bytes.length };
     const answer = await this.#send(method, url, headers, bytes);
     const body = await buffer(answer);
     return (answer.statusCode ?? 500) < 400 ? body : refuse(answer, parse(body.toString('utf8')));

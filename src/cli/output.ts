@@ -1,5 +1,6 @@
 /** What the verbs print: JSON as one line, or text for people. Errors go to stderr, with the exit code of the table. */
 import { CommanderError } from 'commander';
+import { type Problem, problemText } from '../config/file/problem.ts';
 import { formatBytes } from '../config/size.ts';
 import { toReelError } from '../errors.ts';
 
@@ -41,7 +42,9 @@ export const report = (thrown: unknown, json: boolean): number => {
   const error = toReelError(thrown);
   if (json) process.stderr.write(`${JSON.stringify({ error: error.toJSON() })}\n`);
   else
-    process.stderr.write(`reelvault: ${error.row.text} (${error.code})\n${error.message}\n${holders(error.details)}`);
+    process.stderr.write(
+      `reelvault: ${error.row.text} (${error.code})\n${error.message}\n${holders(error.details)}${problems(error.details)}`,
+    );
   return error.row.exit;
 };
 
@@ -72,4 +75,10 @@ export const holderTable = (holders: readonly HolderLine[]): string =>
 const holders = (details: Readonly<Record<string, unknown>>): string =>
   Array.isArray(details.holders) && details.holders.length > 0
     ? `${holderTable(details.holders as HolderLine[])}\n`
+    : '';
+
+/** Of a configuration all that is wrong, not only the first. */
+const problems = (details: Readonly<Record<string, unknown>>): string =>
+  Array.isArray(details.problems) && details.problems.length > 1
+    ? `${(details.problems as Problem[]).map(problemText).join('\n')}\n`
     : '';

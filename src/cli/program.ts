@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { archive } from './archive.ts';
 import { audit } from './audit.ts';
 import { check } from './check.ts';
+import { config } from './config.ts';
 import { events } from './events.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -67,6 +68,7 @@ Examples:
   events(program);
   audit(program);
   check(program);
+  config(program);
   const volume = program
     .command('volume')
     .description('make, open, lock, list, look after and destroy volumes')

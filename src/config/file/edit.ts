@@ -11,6 +11,7 @@ export type MergePatch = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** What a patch makes of a value; without a value, a patch without its nulls. */
 const merged = (value: unknown, patch: unknown): unknown => {
   if (!isObject(patch)) return patch;
   const result = new Map(Object.entries(isObject(value) ? value : {}));
@@ -98,4 +99,14 @@ export const patchText = (parsed: ParsedText, patch: MergePatch): string => {
       .join(', '),
     hint: 'save the whole text in place of that',
   });
+};
+
+/** One patch that does what two do, the second after the first. */
+export const mergePatch = (first: MergePatch, second: MergePatch): MergePatch => {
+  const both = new Map(Object.entries(first));
+  for (const [key, value] of Object.entries(second)) {
+    const before = both.get(key);
+    both.set(key, isObject(before) && isObject(value) ? mergePatch(before, value) : value);
+  }
+  return Object.fromEntries(both);
 };
