@@ -3,6 +3,7 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import Value from 'typebox/value';
 import { ReelError } from '../errors.ts';
+import { type ListenAddress, listenAddress } from './listen-address.ts';
 import { isTunable } from './sections.ts';
 import { defaultSettings, type SettingKey, type Settings, settingsSchema } from './settings.ts';
 import { settingText, variables } from './variables.ts';
@@ -39,12 +40,8 @@ const refuse = (name: string, expected: string, got: string): never => {
 };
 
 /** `host:port`, `[::1]:port` or a port alone. */
-export const parseListen = (text: string, name = 'listen'): Pick<Settings, 'listenHost' | 'listenPort'> => {
-  const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65535) return refuse(name, 'host:port', text);
-  return { listenHost: match[1] ?? match[2] ?? defaultSettings.listenHost, listenPort: port };
-};
+export const parseListen = (text: string, name = 'listen'): ListenAddress =>
+  listenAddress(text) ?? refuse(name, 'host:port', text);
 
 const words = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== '');
 
@@ -166,7 +163,10 @@ const isDefault = (settings: Settings, key: SettingKey): boolean =>
 export const settingsToEnvironment = (settings: Settings, given?: ReadonlySet<string>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(variables)
-      .filter(([, key]) => key === 'listen' || !isTunable(key) || (given?.has(key) ?? !isDefault(settings, key)))
+      .filter(([, key]) => {
+        const own: readonly SettingKey[] = key === 'listen' ? ['listenHost', 'listenPort'] : [key];
+        return own.some((each) => !isTunable(each) || (given?.has(each) ?? !isDefault(settings, each)));
+      })
       .map(([name, key]) => [name, settingText(settings, key)]),
   );
 

@@ -1,4 +1,5 @@
 /** What a schema wants of a value, in the words of whoever typed it. */
+import { listenPattern } from './listen-address.ts';
 import { eventTypePattern, volumeNamePattern } from './settings.ts';
 import { sizePattern } from './size.ts';
 
@@ -13,6 +14,7 @@ export const backupNamePattern = '^[0-9a-f-]{36}\\.[0-9TZ]{16,19}(\\.replaced)?\
 const patternWords: Readonly<Record<string, string>> = {
   [volumeNamePattern]: 'a name of at most 63 characters of a-z, 0-9, _ and -, the first one a letter or a digit',
   [streamNamePattern]: 'a name of at most 63 characters of A-Z, a-z, 0-9, _ and -, the first one a letter or a digit',
+  [listenPattern]: 'host:port, [address]:port or a port',
   [sizePattern]: 'a size such as 500M, 10G or 1.5TiB, or a number of bytes',
   [eventTypePattern]: 'a type such as volume.state, or the beginning of one such as volume.*',
   [labelPattern]: 'at most 16 characters of A-Z, a-z, 0-9, _, ., + and -',

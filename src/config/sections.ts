@@ -1,5 +1,6 @@
 /** The configuration file as a whole: its sections, and which environment variable goes before which key. */
 import Type, { type Static } from 'typebox';
+import { type ListenAddress, listenAddress, listenText } from './listen-address.ts';
 import { tuning } from './sections/tuning.ts';
 import { webhook } from './sections/webhook.ts';
 import type { SettingKey, Settings } from './settings.ts';
@@ -34,10 +35,14 @@ export const tunables = {
   webhookTypes: ['webhook', 'types'],
 } as const satisfies Partial<Record<SettingKey, readonly [SectionName, string]>>;
 
+/** Two settings are one key, as they are one variable. */
+const listenKeys: ReadonlySet<string> = new Set(['listenHost', 'listenPort'] satisfies SettingKey[]);
+const isGiven = (given: ReadonlySet<string>): boolean => [...listenKeys].some((key) => given.has(key));
+
 export type Tunable = keyof typeof tunables;
 const tunableList = Object.entries(tunables) as [Tunable, readonly [SectionName, string]][];
 
-export const isTunable = (setting: string): setting is Tunable => Object.hasOwn(tunables, setting);
+export const isTunable = (setting: string): boolean => Object.hasOwn(tunables, setting) || listenKeys.has(setting);
 
 type Values = Record<string, Record<string, unknown>>;
 
@@ -47,6 +52,7 @@ export const withOverrides = (values: Config, settings: Settings, given: Readonl
   for (const [setting, [section, key]] of tunableList) {
     if (given.has(setting)) (copy[section] as Values[string])[key] = settings[setting];
   }
+  if (isGiven(given)) copy.tuning = { ...copy.tuning, listen: listenText(settings) };
   return copy as unknown as Config;
 };
 
@@ -54,9 +60,17 @@ export const withOverrides = (values: Config, settings: Settings, given: Readonl
 export const settingsOf = (config: Config, border: Settings): Settings => {
   const values = config as unknown as Values;
   const tuned = tunableList.map(([setting, [section, key]]) => [setting, values[section]?.[key]]);
-  return { ...border, ...Object.fromEntries(tuned) };
+  return { ...border, ...Object.fromEntries(tuned), ...listenOf(config) };
 };
 
+/** Of a configuration that was checked. */
+export const listenOf = ({ tuning: { listen } }: Config): ListenAddress => listenAddress(listen) as ListenAddress;
+
 /** Dotted keys that the environment holds, each with the setting. */
-export const overriddenKeys = (given: ReadonlySet<string>): ReadonlyMap<string, Tunable> =>
-  new Map(tunableList.filter(([setting]) => given.has(setting)).map(([setting, path]) => [path.join('.'), setting]));
+export const overriddenKeys = (given: ReadonlySet<string>): ReadonlyMap<string, Tunable | 'listen'> =>
+  new Map<string, Tunable | 'listen'>([
+    ...(isGiven(given) ? [['tuning.listen', 'listen'] as const] : []),
+    ...tunableList
+      .filter(([setting]) => given.has(setting))
+      .map(([setting, path]) => [path.join('.'), setting] as const),
+  ]);

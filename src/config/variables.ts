@@ -1,4 +1,5 @@
 /** The environment variables of the settings: what `serve --help` and the README list, each with its default. */
+import { listenText } from './listen-address.ts';
 import { defaultSettings, type SettingKey, type Settings, settingsSchema } from './settings.ts';
 
 /** `REELVAULT_LISTEN=host:port` sets two keys; every other variable one. */
@@ -36,8 +37,7 @@ export const variableOf = (setting: string): string =>
 
 /** A setting as its variable spells it. */
 export const settingText = (settings: Settings, key: SettingKey | 'listen'): string => {
-  const { listenHost, listenPort } = settings;
-  if (key === 'listen') return `${listenHost.includes(':') ? `[${listenHost}]` : listenHost}:${listenPort}`;
+  if (key === 'listen') return listenText(settings);
   const setting = settings[key];
   return Array.isArray(setting) ? setting.join(key === 'datapath' ? ':' : ' ') : String(setting);
 };

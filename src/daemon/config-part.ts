@@ -5,11 +5,13 @@ import { unifiedDiff } from '../config/file/diff.ts';
 import { configLock } from '../config/file/lock.ts';
 import { bothWithoutSecrets, valuesWithoutSecrets, withoutSecrets } from '../config/file/secrets.ts';
 import type { Trial } from '../config/file/trial.ts';
+import { listenOf } from '../config/sections.ts';
 import type { ConfigStore } from '../config/store.ts';
 import { variableOf } from '../config/variables.ts';
 import type { EventBus } from '../events/bus.ts';
 import type { Webhook } from '../events/webhook/webhook.ts';
 import type { ConfigPart, ConfigSaved } from '../http/config.ts';
+import type { Listeners } from '../http/listeners.ts';
 import type { Limits } from '../volume/manager/limits.ts';
 
 const mib = 1024 * 1024;
@@ -28,11 +30,20 @@ export const tunedLimits = (config: ConfigStore, recordingRate: Limits['recordin
 /** Parts that do not ask each time. The loggers of what runs already have a level of their own: `loggers` names those that live as long as the service. */
 export const takeChanges = (
   config: ConfigStore,
-  { webhook, loggers }: { webhook: Webhook | undefined; loggers: () => readonly { level: string }[] },
+  parts: {
+    readonly listeners: Listeners;
+    readonly webhook: Webhook | undefined;
+    readonly loggers: readonly { level: string }[];
+  },
 ): void => {
-  config.onChange('webhook', ({ webhook: { urls, types } }) => webhook?.change({ urls, types }));
-  config.onChange('log', ({ tuning: { log_level: level } }) => {
-    for (const logger of loggers()) logger.level = level;
+  const { listeners, webhook, loggers } = parts;
+  config.onChange('the HTTPS listener', (changed) => {
+    const { listenHost: host, listenPort: port } = listenOf(changed);
+    return listeners.move({ host, port });
+  });
+  config.onChange('the webhook', ({ webhook: { urls, types } }) => webhook?.change({ urls, types }));
+  config.onChange('the log', ({ tuning: { log_level: level } }) => {
+    for (const logger of loggers) logger.level = level;
   });
 };
 

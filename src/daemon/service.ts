@@ -224,8 +224,6 @@ export class Service {
       }),
       local,
     });
-    const app = this.#app;
-    takeChanges(config, { webhook: this.#webhook, loggers: () => [log, app.log] });
     this.#listeners = new Listeners({
       app: this.#app,
       certificate,
@@ -238,6 +236,8 @@ export class Service {
     const host = settings.listenHost.includes(':') ? `[${settings.listenHost}]` : settings.listenHost;
     const { certificateFile, fingerprint } = certificate;
     this.#events.publish({ type: 'service.started', facts: { pid: process.pid } });
+    const loggers = [log, this.#app.log];
+    takeChanges(config, { listeners: this.#listeners, webhook: this.#webhook, loggers });
     config.start(tellConfig(this.#events, log, config.file));
     return { url: `https://${host}:${this.#listeners.port}`, certificateFile, fingerprint };
   }

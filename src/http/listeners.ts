@@ -11,11 +11,14 @@ import { forPublishers } from '../ingest/publisher-server.ts';
 import type { KeyPair } from '../tls/certificate.ts';
 import { answerClientErrors, mostHeaderBytes } from './client-errors.ts';
 
-export interface ListenersParams {
-  readonly app: FastifyInstance;
-  readonly certificate: KeyPair;
+export interface Address {
   readonly host: string;
   readonly port: number;
+}
+
+export interface ListenersParams extends Address {
+  readonly app: FastifyInstance;
+  readonly certificate: KeyPair;
   readonly adminSocket: string;
   /** Shared with `buildApp`: what comes through the admin socket is put in here. */
   readonly local: WeakSet<object>;
@@ -33,7 +36,9 @@ const listen = async (server: NetServer, options: ListenOptions, what: string): 
     throw new ReelError('config-invalid', {
       expected: `to listen on ${what}`,
       got: code,
-      ...(code === 'EADDRINUSE' ? { hint: 'another program listens there; choose another port with --listen' } : {}),
+      ...(code === 'EADDRINUSE'
+        ? { hint: 'another program listens there; choose another port with --listen or tuning.listen' }
+        : {}),
       cause: error,
       details: { key: 'listen', errno: code },
     });
@@ -50,19 +55,18 @@ const removeStale = async (path: string): Promise<void> => {
 
 export class Listeners {
   readonly #params: ListenersParams;
-  readonly #public: https.Server;
+  #public: https.Server;
   readonly #admin: http.Server;
+  #at: Address;
+  /** No longer listen; what was begun on them goes on. */
+  readonly #left = new Set<https.Server>();
   #closing: Promise<void> | undefined;
 
   constructor(params: ListenersParams) {
     this.#params = params;
-    const { app, local, certificate } = params;
-    const { key, certificate: cert } = certificate;
-    this.#public = forPublishers(
-      https.createServer({ key, cert, minVersion: 'TLSv1.2', maxHeaderSize: mostHeaderBytes }, (request, response) =>
-        app.routing(request, response),
-      ),
-    );
+    const { app, local, host, port } = params;
+    this.#at = { host, port };
+    this.#public = this.#makePublic();
     this.#admin = forPublishers(
       http.createServer({ maxHeaderSize: mostHeaderBytes }, (request, response) => {
         local.add(request);
@@ -72,11 +76,8 @@ export class Listeners {
   }
 
   async start(): Promise<void> {
-    const { app, host, port, adminSocket } = this.#params;
-    for (const server of [this.#public, this.#admin]) {
-      server.headersTimeout = 15_000;
-      answerClientErrors(server, app.log);
-    }
+    const { adminSocket } = this.#params;
+    this.#prepare(this.#admin);
     await removeStale(adminSocket);
     // Nobody may connect between bind and chmod.
     const umask = process.umask(0o177);
@@ -86,12 +87,32 @@ export class Listeners {
       process.umask(umask);
     }
     await chmod(adminSocket, 0o600);
-    await listen(this.#public, { host, port }, `${host}:${port}`);
+    await this.#listen(this.#public, this.#at);
   }
 
   /** Port of the HTTPS listener. */
   get port(): number {
     return (this.#public.address() as AddressInfo).port;
+  }
+
+  /**
+   * HTTPS is at another address from now on; who is connected at the former one stays until his answer, or his stream, has ended. On failure it is
+   * where it was.
+   */
+  async move(to: Address): Promise<void> {
+    if (to.host === this.#at.host && to.port === this.#at.port) return;
+    const overlaps = to.port === this.port;
+    if (overlaps) this.#leave(this.#public);
+    const server = this.#makePublic();
+    try {
+      await this.#listen(server, to);
+    } catch (error) {
+      if (overlaps) await this.#return();
+      throw error;
+    }
+    if (!overlaps) this.#leave(this.#public);
+    this.#public = server;
+    this.#at = to;
   }
 
   /** New connections are refused at once; running answers get `graceMs` to end, publishers included. Idempotent. */
@@ -101,9 +122,10 @@ export class Listeners {
   }
 
   async #close(): Promise<void> {
-    const servers = [this.#public, this.#admin].filter((server) => server.listening);
+    const listening = [this.#public, this.#admin].filter((server) => server.listening);
+    const servers = [...listening, ...this.#left];
     const closed = servers.map((server) => once(server, 'close'));
-    for (const server of servers) server.close();
+    for (const server of listening) server.close();
     const timer = setTimeout(() => {
       for (const server of servers) server.closeAllConnections();
     }, this.#params.graceMs ?? 3000);
@@ -112,5 +134,37 @@ export class Listeners {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #makePublic(): https.Server {
+    const { app, certificate } = this.#params;
+    const { key, certificate: cert } = certificate;
+    const options = { key, cert, minVersion: 'TLSv1.2', maxHeaderSize: mostHeaderBytes } as const;
+    return this.#prepare(
+      forPublishers(https.createServer(options, (request, response) => app.routing(request, response))),
+    );
+  }
+
+  #prepare<S extends http.Server | https.Server>(server: S): S {
+    server.headersTimeout = 15_000;
+    answerClientErrors(server, this.#params.app.log);
+    return server;
+  }
+
+  #listen(server: https.Server, { host, port }: Address): Promise<void> {
+    return listen(server, { host, port }, `${host}:${port}`);
+  }
+
+  /** Its port is free at once. */
+  #leave(server: https.Server): void {
+    this.#left.add(server);
+    server.once('close', () => this.#left.delete(server));
+    server.close();
+  }
+
+  async #return(): Promise<void> {
+    const server = this.#makePublic();
+    await this.#listen(server, this.#at);
+    this.#public = server;
   }
 }

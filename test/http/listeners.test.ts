@@ -179,3 +179,36 @@ test('the socket file that a killed service left is replaced', async (t) => {
   await some.start();
   assert.equal((await get(http.request({ socketPath: left, path: '/api/v1/volumes', agent: false }))).status, 200);
 });
+
+test('another address while it runs: who is being answered stays, the former one refuses, a taken one changes nothing', async (context) => {
+  const moving = make(path.join(directory, 'moving.sock'));
+  await moving.start();
+  context.after(() => moving.close());
+  const former = moving.port;
+  const ask = (port: number, host = '127.0.0.1') =>
+    get(https.request(`https://${host}:${port}/api/v1/health`, { rejectUnauthorized: false, agent: false }));
+  const slow = tls.connect({ port: former, host: '127.0.0.1', ca: certificate.certificate });
+  await once(slow, 'secureConnect');
+  slow.write('GET /api/v1/health HTTP/1.1\r\nhost: localhost\r\n');
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as net.AddressInfo;
+  await assert.rejects(moving.move({ host: '127.0.0.1', port }), { code: 'config-invalid' });
+  assert.equal((await ask(former)).status, 200);
+  taken.close();
+  await once(taken, 'close');
+  await moving.move({ host: '127.0.0.1', port });
+  assert.notEqual(moving.port, former);
+  assert.equal((await ask(moving.port)).status, 200);
+  await assert.rejects(ask(former), { code: 'ECONNREFUSED' });
+  slow.write('connection: close\r\n\r\n');
+  assert.match(await text(slow), /^HTTP\/1.1 200 /);
+
+  // The same port of another address: the former one must be let go first, and is there again where that fails.
+  const own = moving.port;
+  await assert.rejects(moving.move({ host: '192.0.2.1', port: own }), { code: 'config-invalid' });
+  assert.equal((await ask(own)).status, 200);
+  await moving.move({ host: '127.0.0.2', port: own });
+  assert.equal((await ask(own, '127.0.0.2')).status, 200);
+  await assert.rejects(ask(own), { code: 'ECONNREFUSED' });
+});

@@ -64,10 +64,10 @@ export class ConfigFile {
   }
 
   /** The version first: nothing is saved that cannot be taken back. */
-  async commit(staged: StagedFile, facts: Pick<Version, 'by' | 'how' | 'text'>): Promise<Version> {
+  async commit(staged: StagedFile, { by, how, text }: Pick<Version, 'by' | 'how' | 'text'>): Promise<Version> {
     let version: Version | undefined;
     try {
-      version = await this.history.add({ time: this.#time(), ...facts });
+      version = await this.history.add({ time: this.#time(), by, how, text });
       await staged.commit();
       return version;
     } catch (error) {

@@ -14,11 +14,29 @@ const linesOf = (text: string): string[] => {
   return lines;
 };
 
+const removed = (lines: readonly string[]): Line[] => lines.map((text) => ['-', text]);
+const added = (lines: readonly string[]): Line[] => lines.map((text) => ['+', text]);
+
+/** Of lines that stand in the place of others, the others come first, as everybody is used to. */
+const removedFirst = (lines: readonly Line[]): Line[] => {
+  const sorted: Line[] = [];
+  let kept = 0;
+  for (const line of lines) {
+    if (line[0] === '-') {
+      let at = sorted.length;
+      while (at > kept && sorted[at - 1]?.[0] === '+') at -= 1;
+      sorted.splice(at, 0, line);
+    } else sorted.push(line);
+    if (line[0] === ' ') kept = sorted.length;
+  }
+  return sorted;
+};
+
 const middle = (before: readonly string[], after: readonly string[]): Line[] => {
-  if (before.length + after.length > mostLines)
-    return [...before.map((text): Line => ['-', text]), ...after.map((text): Line => ['+', text])];
+  if (before.length + after.length > mostLines) return [...removed(before), ...added(after)];
+  if (before.length === 0 || after.length === 0) return [...removed(before), ...added(after)];
   const marks = { 0: ' ', 1: '+', [-1]: '-' } as const;
-  return diff(after, before).map(([kind, text]): Line => [marks[kind as 0 | 1 | -1], text]);
+  return removedFirst(diff(after, before).map(([kind, text]): Line => [marks[kind as 0 | 1 | -1], text]));
 };
 
 const compare = (before: readonly string[], after: readonly string[]): Line[] => {

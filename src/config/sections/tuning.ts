@@ -1,5 +1,7 @@
 /** `tuning`: sizes, times and limits. The same are environment variables, which go before the file. */
 import Type from 'typebox';
+import { listenAddress, listenPattern, listenText } from '../listen-address.ts';
+import { defaultSettings } from '../settings.ts';
 import { like, urlFaults } from './like-setting.ts';
 import type { Marks, Section } from './section.ts';
 
@@ -7,6 +9,13 @@ const atStart: Marks = { applies: 'next start' };
 
 const schema = Type.Object(
   {
+    listen: Type.String({
+      pattern: listenPattern,
+      maxLength: 300,
+      description: 'address and port of the HTTPS listener; port 0 picks a free one',
+      default: listenText(defaultSettings),
+      ...({ risky: true } satisfies Marks),
+    }),
     default_volume: like('defaultVolume'),
     segment_ms: like('segmentMs'),
     hang_ms: like('hangMs'),
@@ -25,5 +34,10 @@ const schema = Type.Object(
 
 export const tuning: Section<typeof schema> = {
   schema,
-  check: ({ episodes_url: url }) => (url === '' ? [] : urlFaults(url, ['episodes_url'])),
+  check: ({ episodes_url: url, listen }) => [
+    ...(url === '' ? [] : urlFaults(url, ['episodes_url'])),
+    ...(listenAddress(listen) === undefined
+      ? [{ path: ['listen'], expected: 'a port of at most 65535', got: listen }]
+      : []),
+  ],
 };
