@@ -52,7 +52,7 @@ export interface CliResult {
 }
 
 /** Publishers come back to the port they know, so it must be the same after a crash: not 0. */
-const freePort = async (): Promise<number> => {
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -63,7 +63,7 @@ const freePort = async (): Promise<number> => {
 export class Service {
   readonly folder: string;
   readonly events: ServiceEvent[] = [];
-  readonly settings: Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, string | undefined>>;
   readonly url: string;
   readonly #setup: Setup;
   /** What the service wrote to its log, and what it printed. */
@@ -72,15 +72,15 @@ export class Service {
   #process: ChildProcess | undefined;
   #ended: Promise<number | null> = Promise.resolve(null);
 
-  private constructor(folder: string, port: number, settings: Readonly<Record<string, string>>, setup: Setup) {
+  private constructor(folder: string, port: number, settings: Service['settings'], setup: Setup) {
     this.folder = folder;
     this.url = `https://127.0.0.1:${port}`;
     this.settings = settings;
     this.#setup = setup;
   }
 
-  /** `settings` are further environment variables. Starts it. */
-  static async make(settings: Readonly<Record<string, string>> = {}, setup: Setup = {}): Promise<Service> {
+  /** `settings` are further environment variables; undefined takes one of the usual ones away. Starts it. */
+  static async make(settings: Service['settings'] = {}, setup: Setup = {}): Promise<Service> {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'rv-e2e-'));
     const service = new Service(folder, await freePort(), settings, setup);
     try {

@@ -37,12 +37,11 @@ const stepsOf = (patch: MergePatch, path: KeyPath = []): Step[] =>
 
 const isPlain = (value: unknown): boolean => !isObject(value) && !Array.isArray(value) && value !== null;
 
-/** Valid in brackets and outside of them. */
+/** Without quotes where it means the same: in brackets and outside of them. */
 const spelt = (value: unknown): string => {
   const text = String(value);
-  const isWord =
-    typeof value === 'string' && /^[A-Za-z][\w./-]*$/.test(text) && !/^(true|false|null|yes|no|on|off)$/i.test(text);
-  return isWord ? text : JSON.stringify(value);
+  const isWord = typeof value === 'string' && /^[A-Za-z0-9/][\w./:-]*$/.test(text) && !text.endsWith(':');
+  return isWord && parseConfigText(`value: ${text}`).values.value === value ? text : JSON.stringify(value);
 };
 
 /** A value on one line is replaced where it stands: not a space of the rest changes. Undefined where that is not enough. */
