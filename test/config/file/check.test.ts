@@ -31,7 +31,7 @@ const wrong: [name: string, text: string, ...problems: (string | RegExp)[]][] = 
     'every problem is told, in the order of the lines',
     'tuning:\n  segment_ms: 3\n  speed: 1\n  log_level: loud\nwebhock:\n  urls: []\n',
     '2:3 tuning.segment_ms: expected at least 500 (wanted length of a segment of a new stream), got 3',
-    /^3:3 tuning\.speed: expected one of default_volume, .*, got a key that is none$/,
+    /^3:3 tuning\.speed: expected one of listen, default_volume, .*, got a key that is none$/,
     /^4:3 tuning\.log_level: expected one of fatal, error, .*, got "loud"$/,
     '5:1 webhock: expected one of tuning, webhook, got a key that is none',
   ],

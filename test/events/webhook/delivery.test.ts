@@ -65,6 +65,25 @@ describe('webhook', { timeout: 120_000 }, () => {
     for (const one of receivers) await one.stop();
   });
 
+  test('other receivers while it runs: one that stays keeps what waits for it, one that goes gets what was on its way', async () => {
+    const [stays, goes, comes] = [await receiver(), await receiver(), await receiver()];
+    const { publish, webhook } = hook([stays.url, goes.url]);
+    stays.answer = () => 503;
+    publish(3);
+    await goes.until(() => goes.posted.length === 3);
+    assert.throws(() => webhook.change({ urls: ['ftp://a/'], types: [] }), { code: 'config-invalid' });
+    webhook.change({ urls: [stays.url, comes.url], types: ['volume.*'] });
+    stays.answer = () => 204;
+    publish(1, 'stream.started');
+    publish(2, 'volume.paused');
+    await comes.until(() => comes.posted.length === 2);
+    assert.deepEqual(comes.types, ['volume.paused', 'volume.paused']);
+    const whole = () => new Set(stays.posted.map(({ id }) => id)).size === 5;
+    await stays.until(whole);
+    assert.equal(goes.posted.length, 3);
+    assert.equal(webhook.status().length, 2);
+  });
+
   test('events come signed, with their ids, in order, over one connection', async () => {
     const there = await receiver();
     const { publish, told, status, own } = hook([`${there.url}/path?token=x`]);

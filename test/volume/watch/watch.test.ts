@@ -37,6 +37,7 @@ await describeEngines('watch', (engine) => {
       now: Date.now,
       limits: limitsOf({ hostReserve: reserve }),
       watchIntervalMs: 20,
+      hangMs: () => hangMs,
     });
     made.use({
       onOpen: async () => void told.push('open'),
@@ -54,7 +55,8 @@ await describeEngines('watch', (engine) => {
     // Small, so that a test can fill it; memory, so that it is quick.
     await run('mount', ['-t', 'tmpfs', '-o', 'size=320m,mode=0755', 'tmpfs', place.storage], quick);
     await mkdir(path.join(place.root, 'state'));
-    await place.helper({ watch: { hangMs, lookMs: 50, askMs: 100 } });
+    // Longer than any test may wait: it is told the other one with each look.
+    await place.helper({ watch: { hangMs: 600_000, lookMs: 50, askMs: 100 } });
     manager = await start();
     await manager.create({ name: 'v', size, engine });
   });
