@@ -31,7 +31,7 @@ export const webhookPart = (webhook: Webhook | undefined): WebhookPart => ({
     throw new ReelError('not-found', {
       expected: 'a receiver of events',
       got: 'none in the configuration',
-      hint: 'name one: `reelvault config set webhook.urls --stdin`',
+      hint: 'name one: `reelvault config set --stdin webhook.urls`',
     });
   },
 });
