@@ -27,7 +27,7 @@ export interface PasswordHash {
 
 const costs = { memoryKiB: 19 * 1024, passes: 2, parallelism: 1 };
 
-const hashWith = (password: string, salt: Buffer, cost: typeof costs): Promise<Buffer> =>
+const hashWith = (password: string | Buffer, salt: Buffer, cost: typeof costs): Promise<Buffer> =>
   derive('argon2id', {
     message: password,
     nonce: salt,
@@ -43,7 +43,7 @@ export const hashPassword = async (password: string): Promise<PasswordHash> => {
   return { ...costs, salt: salt.toString('base64'), hash: hash.toString('base64') };
 };
 
-export const verifyPassword = async (password: string, stored: PasswordHash): Promise<boolean> => {
+export const verifyPassword = async (password: string | Buffer, stored: PasswordHash): Promise<boolean> => {
   const wanted = Buffer.from(stored.hash, 'base64');
   const got = await hashWith(password, Buffer.from(stored.salt, 'base64'), stored);
   return wanted.length === got.length && timingSafeEqual(wanted, got);
