@@ -41,6 +41,7 @@ export const errorTable = {
   'request-timeout': row('the request did not come in time', 'invalid', 408, 2, true),
   unauthorized: row('sign in first', 'denied', 401, 3, false),
   'too-many-attempts': row('too many failed sign-ins from this address', 'denied', 429, 3, true),
+  'too-many-connections': row('the user has as many connections as the rules allow', 'exhausted', 429, 7, true),
   'too-many-tickets': row('too many publish tickets are unused', 'exhausted', 429, 7, true),
   'too-many-listeners': row('too many clients listen to events', 'exhausted', 429, 7, true),
   'media-type': row('the media type of the request body is not one this route takes', 'invalid', 415, 2, false),

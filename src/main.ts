@@ -49,6 +49,7 @@ const run = async (): Promise<void> => {
     config,
     log,
     now: Date.now,
+    accessRules: {},
     webhook,
     confinement: confinement === undefined ? undefined : (JSON.parse(confinement) as Record<string, unknown>),
   });

@@ -2,6 +2,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ReelError } from '../errors.ts';
 import type { AdminAccount } from './admin-store.ts';
+import { basicCredentials } from './credentials.ts';
 import { AttemptLimiter } from './limiter.ts';
 import { verifyPassword } from './password.ts';
 
@@ -77,8 +78,8 @@ const unauthorized = (got: string): ReelError =>
 
 /** What does not parse becomes empty credentials: they fail like any wrong ones. */
 const parseBasic = (header: string): { user: string; password: string } => {
-  const encoded = /^Basic +([A-Za-z0-9+/=_-]{0,1024})$/i.exec(header)?.[1] ?? '';
-  const text = Buffer.from(encoded, 'base64').toString('utf8');
-  const colon = text.indexOf(':');
-  return colon < 0 ? { user: '', password: '' } : { user: text.slice(0, colon), password: text.slice(colon + 1) };
+  const { user, password } = basicCredentials(header);
+  const text = password.toString('utf8');
+  password.fill(0);
+  return { user, password: text };
 };

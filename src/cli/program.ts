@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { archive } from './archive.ts';
 import { audit } from './audit.ts';
+import { auth } from './auth.ts';
 import { check } from './check.ts';
 import { config } from './config.ts';
 import { events } from './events.ts';
@@ -67,6 +68,7 @@ Examples:
   status(program);
   events(program);
   audit(program);
+  auth(program);
   check(program);
   config(program);
   const volume = program

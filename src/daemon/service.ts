@@ -8,8 +8,10 @@ import { EvidenceKeys } from '../archive/evidence/key-store.ts';
 import { AuditTrail } from '../audit/trail.ts';
 import { loadAdmin } from '../auth/admin-store.ts';
 import { BasicAuth } from '../auth/basic.ts';
+import { AccessControl } from '../auth/rules/control.ts';
 import { TicketOffice } from '../auth/tickets.ts';
 import type { ConfigStore } from '../config/store.ts';
+import type { AccessRules } from '../config/sections/authentication.ts';
 import { EventBus } from '../events/bus.ts';
 import type { WebhookFiles } from '../events/webhook/files.ts';
 import type { Webhook } from '../events/webhook/webhook.ts';
@@ -53,6 +55,8 @@ export interface ServiceParams {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly confinement: Readonly<Record<string, unknown>> | undefined;
+  /** The sections of the configuration that hold access rules. */
+  readonly accessRules: AccessRules;
   /** Where events are posted; taken over. */
   readonly webhook: WebhookFiles | undefined;
 }
@@ -82,6 +86,7 @@ export class Service {
   readonly #checker: ArchiveChecker;
   readonly #clock: ClockWatch;
   readonly #alive: AliveFile;
+  #access: AccessControl | undefined;
   #app: FastifyInstance | undefined;
   #listeners: Listeners | undefined;
   #closing: Promise<void> | undefined;
@@ -135,7 +140,14 @@ export class Service {
     const { config, log } = this.#params;
     const { settings } = config;
     const { now } = this.#clock;
-    const auth = new BasicAuth({ account: await loadAdmin(settings.state), now });
+    const account = await loadAdmin(settings.state);
+    const auth = new BasicAuth({ account, now });
+    const tickets = new TicketOffice({ now });
+    this.#access = new AccessControl({
+      rules: this.#params.accessRules,
+      files: path.join(settings.state, 'auth'),
+      ...{ account, tickets, now, log },
+    });
     const certificate = await loadCertificate({ state: settings.state, hostname: os.hostname(), now });
     if (certificate.made) log.info({ fingerprint: certificate.fingerprint }, 'made a new certificate');
     // Without the key recordings go on; reels are signed once it is there again.
@@ -183,7 +195,8 @@ export class Service {
       logger: log,
       now,
       auth,
-      tickets: new TicketOffice({ now }),
+      tickets,
+      control: this.#access,
       volumes: this.#volumesPart(),
       closing: closingPart(this.#volumes, this.#helper),
       leases,
@@ -265,6 +278,7 @@ export class Service {
     const posted = this.#webhook?.close();
     await listenersClosed;
     await this.#app?.close();
+    this.#access?.close();
     await this.#growth.close();
     await this.#reencryption.close();
     await tried;

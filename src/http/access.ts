@@ -2,20 +2,14 @@
  * Who may call what. Each route carries its rule; a route without one is for the admin, so that a forgotten rule closes and does not open.
  * The rule hangs on the route that was matched and never on the text of the URL, which can spell one path in many ways.
  */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { BasicAuth } from '../auth/basic.ts';
+import type { AccessControl } from '../auth/rules/control.ts';
 import type { TicketOffice } from '../auth/tickets.ts';
-import { ReelError } from '../errors.ts';
-
-/** `admin`: the admin only. `optional`: anybody, and the admin sees more. `open`: anybody. `publish`: the admin, or a ticket for `:stream`. */
-export type Access = 'admin' | 'optional' | 'open' | 'publish';
-
-/** `local` came through the admin socket, whose permissions are the proof. */
-export type Caller =
-  | { readonly kind: 'anonymous' }
-  | { readonly kind: 'local' }
-  | { readonly kind: 'admin'; readonly user: string }
-  | { readonly kind: 'publisher'; readonly stream: string };
+import { type Access, accessOf, type Caller } from './access-kinds.ts';
+import { refuseForeignSite } from './foreign-site.ts';
+import type { ListenerFacts, RouteFacts } from './rule-request.ts';
+import { callerByRules, sendRuleHeaders } from './rules-guard.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,38 +23,22 @@ declare module 'fastify' {
 export interface AccessParams {
   readonly auth: BasicAuth;
   readonly tickets: TicketOffice;
+  /** Rules of the admin's own; where none of them decides, those of the routes count. */
+  readonly control: AccessControl;
+  /** Through which listener the request came. */
+  readonly listenerOf: (request: FastifyRequest) => ListenerFacts;
   /** Whether this request came through the admin socket. */
   readonly isLocal: (request: FastifyRequest) => boolean;
 }
 
-export const isAdmin = (request: FastifyRequest): boolean =>
-  request.caller.kind === 'admin' || request.caller.kind === 'local';
+export const isAdmin = ({ caller }: FastifyRequest): boolean =>
+  caller.kind === 'admin' || caller.kind === 'local' || (caller.kind === 'user' && caller.admin);
 
-const firstSegment = (url: string): string => {
-  const [, segment = ''] = url.split(/[/?#]/, 2);
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
-};
-
-const accessOf = (request: FastifyRequest): Access => {
-  const access = request.routeOptions.config.access ?? 'admin';
-  const claimed = request.is404 || access === 'open';
-  // What no route of the API answers must not tell a stranger which routes there are.
-  if (claimed && firstSegment(request.url) === 'api') return 'admin';
-  return request.is404 ? 'open' : access;
-};
-
-/** A browser sends Basic credentials along with requests that another site started; those must not change anything here. */
-const refuseForeignSite = (request: FastifyRequest): void => {
-  if (request.method === 'GET' || request.method === 'HEAD') return;
-  const site = request.headers['sec-fetch-site'];
-  const origin = request.headers.origin;
-  const foreign = site !== undefined && site !== 'same-origin' && site !== 'none';
-  if (!foreign && (origin === undefined || origin === `https://${request.headers.host}`)) return;
-  throw new ReelError('forbidden', { expected: 'a request of this site', got: 'one that another site started' });
+const factsOf = (request: FastifyRequest): RouteFacts => {
+  const { url, config } = request.routeOptions;
+  const route = request.is404 ? undefined : url;
+  const access = accessOf(request.url, route, config.access);
+  return { route, access, params: request.params as Record<string, string> };
 };
 
 const signIn = async (request: FastifyRequest, auth: BasicAuth): Promise<Caller> => {
@@ -77,9 +55,12 @@ const publisher = async (request: FastifyRequest, params: AccessParams): Promise
   return { kind: 'publisher', stream };
 };
 
-const callerOf = (request: FastifyRequest, params: AccessParams): Caller | Promise<Caller> => {
-  const access = accessOf(request);
+const callerOf = async (request: FastifyRequest, reply: FastifyReply, params: AccessParams): Promise<Caller> => {
   if (params.isLocal(request)) return { kind: 'local' };
+  const facts = factsOf(request);
+  const byRules = await callerByRules(params.control, facts, params.listenerOf(request), request, reply);
+  if (byRules !== undefined) return byRules;
+  const { access } = facts;
   if (access === 'publish') return publisher(request, params);
   const anonymous = access === 'open' || (access === 'optional' && request.headers.authorization === undefined);
   return anonymous ? { kind: 'anonymous' } : signIn(request, params.auth);
@@ -88,10 +69,11 @@ const callerOf = (request: FastifyRequest, params: AccessParams): Caller | Promi
 /** Puts the check before everything else: a refused caller's body is never read. */
 export const guard = (app: FastifyInstance, params: AccessParams): void => {
   app.decorateRequest('caller', { getter: () => anonymousCaller });
-  app.addHook('onRequest', async (request) => {
-    const caller = await callerOf(request, params);
+  app.addHook('onRequest', async (request, reply) => {
+    const caller = await callerOf(request, reply, params);
     Object.defineProperty(request, 'caller', { value: caller });
   });
+  sendRuleHeaders(app);
 };
 
 const anonymousCaller: Caller = { kind: 'anonymous' };

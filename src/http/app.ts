@@ -4,8 +4,11 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync, LogController } from 'fastify';
 import type { BasicAuth } from '../auth/basic.ts';
+import type { AccessControl } from '../auth/rules/control.ts';
 import type { TicketOffice } from '../auth/tickets.ts';
-import { type Access, guard } from './access.ts';
+import { guard } from './access.ts';
+import type { Access } from './access-kinds.ts';
+import { accessRulesRoutes } from './access-rules.ts';
 import { type ArchiveCatalogPart, archiveCatalogRoutes } from './archive-catalog.ts';
 import { type ArchiveCheckPart, archiveCheckRoutes } from './archive-check.ts';
 import { archiveEpisodeRoutes, type EpisodesPart } from './archive-episodes.ts';
@@ -18,6 +21,7 @@ import { type EventsPart, eventRoutes } from './events.ts';
 import { type EvidenceKeysPart, evidenceKeyRoutes } from './evidence-keys.ts';
 import { healthRoutes, type PartsHealth } from './health.ts';
 import { type MetricsPart, metricsRoutes } from './metrics.ts';
+import { RouteTable } from './route-table.ts';
 import { type StreamsPart, streamRoutes } from './streams.ts';
 import { type VolumeDestroyPart, volumeDestroyRoutes } from './volume-destroy.ts';
 import { type VolumeGrowPart, volumeGrowRoutes } from './volume-grow.ts';
@@ -36,6 +40,8 @@ export interface AppParams {
   readonly now: () => number;
   readonly auth: BasicAuth;
   readonly tickets: TicketOffice;
+  /** The admin's own rules of access. */
+  readonly control: AccessControl;
   readonly volumes: VolumesPart;
   readonly closing: VolumeLockPart;
   readonly leases: VolumeLeasesPart;
@@ -72,6 +78,8 @@ const openapi = {
   security: [{ admin: [] }],
 } as const;
 
+const routerOptions = { maxParamLength: 200 };
+
 /** Gives every route of a plugin that knows nothing of access rules this rule. */
 const withAccess =
   (access: Access, plugin: FastifyPluginAsync): FastifyPluginAsync =>
@@ -90,14 +98,21 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     frameworkErrors: refuseBadUrl,
     requestIdHeader: false,
     genReqId: () => randomUUID(),
-    routerOptions: { maxParamLength: 200 },
+    routerOptions,
     ajv: { customOptions: { verbose: true, coerceTypes: true, removeAdditional: false, useDefaults: true } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   handleErrors(app);
   limitUrls(app);
   app.addSchema(errorSchema);
-  guard(app, { auth: params.auth, tickets: params.tickets, isLocal: (request) => params.local.has(request.raw) });
+  const access = { control: params.control, routes: new RouteTable(app, routerOptions) };
+  guard(app, {
+    auth: params.auth,
+    tickets: params.tickets,
+    control: params.control,
+    isLocal: (request) => params.local.has(request.raw),
+    listenerOf: ({ socket }) => ({ name: 'default', port: socket.localPort ?? 0 }),
+  });
   limitBodyTime(app);
   auditSignIns(app, params.audit, params.now);
   app.addHook('onRequest', async (request, reply) => {
@@ -140,6 +155,7 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
     await scope.register(archiveRetentionRoutes, { retention: params.retention });
     await scope.register(archiveEpisodeRoutes, { episodes: params.episodes });
     await scope.register(configRoutes, { config: params.config, peerOf: params.audit.peerOf });
+    await scope.register(accessRulesRoutes, { access });
     await scope.register(auditRoutes, { audit: params.audit });
     await scope.register(eventRoutes, { events: params.events });
     await scope.register(webhookRoutes, { webhook: params.webhook });
@@ -150,5 +166,6 @@ export const buildApp = async (params: AppParams): Promise<FastifyInstance> => {
   await app.register(withAccess('publish', params.ingest));
   await app.register(withAccess('open', params.playback));
   await app.ready();
+  params.control.know(access.routes.commands());
   return app;
 };

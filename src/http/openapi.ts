@@ -5,6 +5,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import pino from 'pino';
 import { BasicAuth } from '../auth/basic.ts';
 import { hashPassword } from '../auth/password.ts';
+import { AccessControl } from '../auth/rules/control.ts';
 import { TicketOffice } from '../auth/tickets.ts';
 import { ReelError } from '../errors.ts';
 import { EventBus } from '../events/bus.ts';
@@ -21,11 +22,14 @@ const noRoutes: FastifyPluginAsync = async () => undefined;
 export const describeApi = async (): Promise<string> => {
   const now = (): number => 0;
   const account = { version: 1 as const, user: 'admin', password: await hashPassword('none') };
+  const logger = pino({ level: 'silent' });
+  const tickets = new TicketOffice({ now });
   const app = await buildApp({
-    logger: pino({ level: 'silent' }),
+    logger,
     now,
     auth: new BasicAuth({ account, now }),
-    tickets: new TicketOffice({ now }),
+    tickets,
+    control: new AccessControl({ rules: {}, files: '/', account, tickets, now, log: logger }),
     volumes: { list: absent, get: absent, create: absent, open: absent },
     closing: { lock: absent, slam: absent, holders: absent },
     leases: { list: absent, add: absent, remove: absent },
@@ -42,7 +46,7 @@ export const describeApi = async (): Promise<string> => {
     reencryption: { status: absent, begin: absent, resume: absent },
     streams: { list: absent, get: absent, put: absent, order: absent, schedule: absent, gaps: absent, delete: absent },
     audit: { trail: { record: absent, newest: absent, verify: absent }, peerOf: () => ({}) },
-    events: { bus: new EventBus({ now, log: pino({ level: 'silent' }) }) },
+    events: { bus: new EventBus({ now, log: logger }) },
     webhook: { test: absent },
     config: {
       ...{ view: absent, change: absent, validate: absent, history: absent, diff: absent },

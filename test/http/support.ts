@@ -4,6 +4,7 @@ import pino from 'pino';
 import type { AuditFacts } from '../../src/audit/chain.ts';
 import { BasicAuth } from '../../src/auth/basic.ts';
 import { hashPassword } from '../../src/auth/password.ts';
+import { AccessControl } from '../../src/auth/rules/control.ts';
 import { TicketOffice } from '../../src/auth/tickets.ts';
 import { EventBus } from '../../src/events/bus.ts';
 import { buildApp } from '../../src/http/app.ts';
@@ -33,6 +34,10 @@ export const standIn = async (
     now?: () => number;
     metrics?: MetricsPart;
     config?: ConfigPart;
+    /** Access rules; none without. */
+    rules?: object;
+    files?: string;
+    idleMs?: number;
   } = {},
 ) => {
   const seen = new Seen();
@@ -46,6 +51,15 @@ export const standIn = async (
   const bus = new EventBus({ now: Date.now, log: pino({ level: 'silent' }), keep: 100 });
   const lines: string[] = [];
   const local = new WeakSet<object>();
+  const tickets = new TicketOffice({ now: Date.now });
+  const log = pino({ level: 'silent' });
+  const control = new AccessControl({
+    rules: changes.rules ?? {},
+    ...{ account, tickets, log, now: Date.now },
+    files: changes.files ?? '/nonexistent',
+    attempts: changes.attempts ?? 1000,
+    ...(changes.idleMs === undefined ? {} : { idleMs: changes.idleMs }),
+  });
   const app = await buildApp({
     now: changes.now ?? Date.now,
     logger: pino(
@@ -58,7 +72,8 @@ export const standIn = async (
       }),
     ),
     auth: new BasicAuth({ account, now: Date.now, attempts: changes.attempts ?? 1000 }),
-    tickets: new TicketOffice({ now: Date.now }),
+    tickets,
+    control,
     volumes: { ...volumes, ...changes.volumes },
     closing: { ...closing, ...changes.closing },
     ...ofVolumes,
@@ -93,5 +108,5 @@ export const standIn = async (
       })),
     local,
   });
-  return { app, seen, lines, local, bus, recorded };
+  return { app, seen, lines, local, bus, recorded, control };
 };

@@ -27,6 +27,7 @@ import type { Level } from './decision.ts';
 import type { Rule, RuleLists } from './engine.ts';
 import { makeFilter } from './filter.ts';
 import { makePermissions } from './permissions.ts';
+import { listOf } from './words.ts';
 
 export interface CompileParams {
   /** Files that options name lie here. */
@@ -100,6 +101,7 @@ export const compileRules = (text: unknown, params: CompileParams): RuleLists =>
       permissions: makePermissions(role),
       backend: makeBackend(role, params),
       headers: role.http_headers ?? [],
+      commands: [role.match_admin, role.nomatch_admin, role.allow_admin, role.deny_admin].flatMap(listOf),
       connectionsPerUser: count(role.connections_per_user as number),
       connectionSeconds: count(role.connection_duration as number),
     }));

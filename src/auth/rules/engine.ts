@@ -20,6 +20,8 @@ export interface Rule extends RoleName {
   readonly permissions: Permissions;
   readonly backend: Backend;
   readonly headers: readonly ResponseHeader[];
+  /** Commands of the API that it names. */
+  readonly commands: readonly string[];
   /** Undefined: as many and as long as anybody likes. */
   readonly connectionsPerUser: number | undefined;
   readonly connectionSeconds: number | undefined;

@@ -1,10 +1,5 @@
 /** A request as the rules see it: without anything of the server that received it. */
-
-/** The caller zeroes the password when the request is decided. */
-export interface Credentials {
-  readonly user: string;
-  readonly password: Buffer;
-}
+import type { PasswordCredentials } from '../credentials.ts';
 
 export interface RuleRequest {
   /** In capitals. */
@@ -19,7 +14,7 @@ export interface RuleRequest {
   readonly address: string;
   /** Of the header of that name, in small letters. */
   readonly header: (name: string) => string | undefined;
-  readonly credentials: Credentials | undefined;
+  readonly credentials: PasswordCredentials | undefined;
   /** Of `Authorization: Bearer`. */
   readonly bearer: string | undefined;
   readonly ticket: string | undefined;

@@ -3,7 +3,7 @@
  * under `default_stream`. What each word means is in docs/access-rules.md.
  */
 import Type, { type Static } from 'typebox';
-import { backendOptions } from './backend-options.ts';
+import { anyOptions, backendOptions } from './backend-options.ts';
 import type { Problem } from './problem.ts';
 import { faultsOf } from './problem.ts';
 
@@ -77,13 +77,7 @@ export const roleSchema = Type.Object(
     connections_per_user: Type.Optional(limit('players a user may have at once on a stream')),
     connection_duration: Type.Optional(limit('seconds a player may play a stream before it is disconnected')),
     http_headers: Type.Optional(Type.Array(headerSchema, { maxItems: 64, description: 'put into answers' })),
-    options: Type.Optional(
-      Type.Record(
-        Type.String(),
-        Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Array(Type.String())]),
-        { description: 'of the type; each type has its own' },
-      ),
-    ),
+    options: Type.Optional(anyOptions),
   },
   { additionalProperties: false },
 );
@@ -92,6 +86,8 @@ export type Role = Static<typeof roleSchema>;
 export const authenticationSchema = Type.Array(roleSchema, {
   maxItems: 1000,
   description: 'roles, tried from top to bottom',
+  // A change could cut off whoever makes it.
+  risky: true,
 });
 export type Authentication = Static<typeof authenticationSchema>;
 

@@ -1,7 +1,11 @@
 /** The options of each type of role, by the names that Icecast gives them where it has them. */
 import Type, { type Static } from 'typebox';
 
-const httpUrl = (description: string) => Type.String({ pattern: '^https?://[^\\s]+$', maxLength: 2048, description });
+/** What is not to be shown where the configuration is: also URLs, which may carry a password. */
+const secret = { secret: true } as const;
+
+const httpUrl = (description: string) =>
+  Type.String({ pattern: '^https?://[^\\s]+$', maxLength: 2048, description, ...secret });
 const headerName = (description: string) =>
   Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", maxLength: 100, description });
 
@@ -27,6 +31,7 @@ export const staticOptions = Type.Object(
       minLength: 1,
       maxLength: 1024,
       description: 'as it is, or a hash of argon2, scrypt or bcrypt, which begins with $',
+      ...secret,
     }),
   },
   { additionalProperties: false },
@@ -53,7 +58,7 @@ export const urlOptions = Type.Object(
       Type.String({ maxLength: 100, description: 'sent as action; listener_remove without it' }),
     ),
     username: Type.Optional(Type.String({ maxLength: 256, description: 'for the server that is asked' })),
-    password: Type.Optional(Type.String({ maxLength: 1024 })),
+    password: Type.Optional(Type.String({ maxLength: 1024, ...secret })),
     headers: Type.Optional(Type.String({ maxLength: 4096, description: 'headers of the client to send, with commas' })),
     header_prefix: Type.Optional(Type.String({ maxLength: 100, description: 'put before the names of those headers' })),
     auth_header: Type.Optional(
@@ -82,7 +87,7 @@ export const jwtAlgorithms = [
 
 export const jwtOptions = Type.Object(
   {
-    jwks_url: Type.Optional(Type.String({ pattern: '^https?://[^\\s]+$', maxLength: 2048 })),
+    jwks_url: Type.Optional(httpUrl('a JSON Web Key Set')),
     jwks_file: Type.Optional(fileName('a JSON Web Key Set')),
     algorithms: Type.Optional(
       Type.Array(Type.Enum(jwtAlgorithms), { minItems: 1, description: 'EdDSA, ES256 and RS256 without it' }),
@@ -117,3 +122,14 @@ export const backendOptions = {
   account: none,
   ticket: none,
 };
+
+/** Of all types together: which of them a role may have depends on its type, and is checked beside the schema. */
+export const anyOptions = Type.Partial(
+  Type.Object({
+    ...jwtOptions.properties,
+    ...htpasswdOptions.properties,
+    ...urlOptions.properties,
+    ...staticOptions.properties,
+  }),
+  { description: 'of the type; each type has its own' },
+);

@@ -42,7 +42,7 @@ const choiceOf = (fault: Fault, schema: TSchema, value: unknown, from: string): 
 const told = (fault: Fault, schema: TSchema, value: unknown, from: string): Problem[] => {
   const { keyword, params, message, instancePath, schemaPath } = fault;
   const path = `${from}${instancePath}`;
-  const own = at(schema, schemaPath) as (SchemaFault['schema'] & { properties?: object }) | undefined;
+  const own = at(schema, schemaPath) as (SchemaFault['schema'] & { properties?: object; secret?: true }) | undefined;
   if (keyword === 'required')
     return (params.requiredProperties as string[]).map((name) => ({
       path,
@@ -56,7 +56,8 @@ const told = (fault: Fault, schema: TSchema, value: unknown, from: string): Prob
   }
   const field = path.slice(path.lastIndexOf('/') + 1);
   const expected = wantedBy({ keyword, params, message, schema: own });
-  return [choiceOf(fault, schema, value, from) ?? { path, expected, got: gotOf(field, at(value, instancePath)) }];
+  const got = own?.secret === true ? 'another value' : gotOf(field, at(value, instancePath));
+  return [choiceOf(fault, schema, value, from) ?? { path, expected, got }];
 };
 
 /** What the schema refuses of the value. `from` is where the value stands. */

@@ -75,6 +75,11 @@ suite('what is refused', () => {
       '/authentication/0/options',
       /nothing but username, password, got user/,
     );
+    refused(
+      'authentication: [{type: url, options: {client_add: "ftp://a:marked-secret@b/"}}]',
+      '/authentication/0/options/client_add',
+      /asked whether a client may come.*got another value/,
+    );
     refused('authentication: [{type: anonymous, options: {a: b}}]', '/authentication/0/options', /no option at all/);
     refused('authentication: [{type: anonymous, allow_web: true, deny_web: true}]', '/authentication/0', /contradict/);
     refused(
