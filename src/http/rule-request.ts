@@ -13,6 +13,8 @@ export interface RouteFacts {
   readonly params: Readonly<Record<string, string | undefined>>;
 }
 
+const host = os.hostname();
+
 const apiPrefix = /^\/api\/v\d+\//;
 
 /** `/api/v1/volumes/:name/open` is the command `volumes/open`. What the API does not have is the command `unknown`. */
@@ -45,7 +47,7 @@ export const ruleRequestOf = (facts: RouteFacts, listener: ListenerFacts, asked:
   credentials: undefined,
   bearer: undefined,
   ticket: undefined,
-  server: { name: os.hostname(), port: listener.port },
+  server: { name: host, port: listener.port },
 });
 
 export const withCredentials = (facts: RuleRequest, request: FastifyRequest): RuleRequest => {

@@ -56,6 +56,7 @@ export const callerByRules = async (
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<Caller | undefined> => {
+  if (control.isEmpty) return undefined;
   const { method, url, ip: address } = request;
   const plain = ruleRequestOf(facts, listener, { method, url, address, header: headerOf(request) });
   if (!control.concerns(plain)) return undefined;

@@ -4,7 +4,7 @@ import { HashQueue } from '../backends/hash-queue.ts';
 import { AttemptLimiter } from '../limiter.ts';
 import { type CompileParams, closeRules, compileRules, everyRule } from './compile.ts';
 import { told } from './decision.ts';
-import { type Assumption, type Decision, decide, type RuleLists, rulesFor } from './engine.ts';
+import { type Assumption, type Decision, decide, type Rule, type RuleLists, rulesFor } from './engine.ts';
 import type { RuleRequest } from './request.ts';
 import { type Entered, type SessionFacts, Sessions } from './sessions.ts';
 
@@ -56,6 +56,7 @@ export class AccessControl {
   readonly #limiter: AttemptLimiter;
   readonly #sessions: Sessions;
   #lists: RuleLists;
+  #rules: readonly Rule[];
   #commands: ReadonlySet<string> | undefined;
 
   /** Throws `config-invalid`. */
@@ -65,6 +66,7 @@ export class AccessControl {
     this.#limiter = new AttemptLimiter({ attempts, refillMs, addresses: 10_000, now });
     this.#sessions = new Sessions({ elapsed, ...(idleMs === undefined ? {} : { idleMs }) });
     this.#lists = compileRules(params.rules, this.#compile);
+    this.#rules = everyRule(this.#lists);
   }
 
   /** Says which commands the API has. Throws `config-invalid` where rules name others: those would allow or deny nothing. */
@@ -78,7 +80,13 @@ export class AccessControl {
     const [former, lists] = [this.#lists, compileRules(rules, this.#compile)];
     if (this.#commands !== undefined) checkCommands(lists, this.#commands);
     this.#lists = lists;
+    this.#rules = everyRule(lists);
     closeRules(former);
+  }
+
+  /** Whether there is no rule at all. */
+  get isEmpty(): boolean {
+    return this.#rules.length === 0 && this.#lists.global === undefined;
   }
 
   /** Whether there is any rule about the request; if not, the service's own rules count. */
@@ -115,6 +123,8 @@ export class AccessControl {
         got: 'one more',
         hint: 'end another one first; it counts until half a minute after its last request',
       });
+    if (entered === 'full')
+      throw new ReelError('too-many-connections', { expected: 'fewer connections in all', got: 'one more' });
     if (entered === 'time is over')
       throw new ReelError('forbidden', { expected: 'a request within the time that is allowed', got: 'one after it' });
     return entered;

@@ -2,6 +2,7 @@
  * Who is there. A player over HTTP asks for one small thing after another, so a connection in the sense of the rules is: requests of the same user, from the
  * same address with the same program, on the same stream, never further apart than `idleMs`.
  */
+import { createHash } from 'node:crypto';
 import type { RemovableClient } from '../backends/backend.ts';
 
 export interface SessionFacts {
@@ -26,6 +27,8 @@ export interface SessionsParams {
   /** Milliseconds that only go forward. */
   readonly elapsed: () => number;
   readonly idleMs?: number;
+  /** More at once are refused: strangers who call themselves by ever new names must not fill the memory. */
+  readonly most?: number;
 }
 
 interface Session {
@@ -44,7 +47,7 @@ export interface Entered {
   leave(): void;
 }
 
-export type Refused = 'too many connections' | 'time is over';
+export type Refused = 'too many connections' | 'time is over' | 'full';
 
 export class Sessions {
   readonly #params: Required<SessionsParams>;
@@ -52,18 +55,22 @@ export class Sessions {
   readonly #timer: NodeJS.Timeout;
 
   constructor(params: SessionsParams) {
-    this.#params = { idleMs: 30_000, ...params };
+    this.#params = { idleMs: 30_000, most: 50_000, ...params };
     this.#timer = setInterval(() => this.sweep(), Math.max(100, this.#params.idleMs / 6)).unref();
   }
 
   enter(facts: SessionFacts, limits: SessionLimits, client?: RemovableClient): Entered | Refused {
     const now = this.#params.elapsed();
-    const key = JSON.stringify(Object.values({ ...facts, user: facts.user ?? null, stream: facts.stream ?? null }));
+    const { kind, rule, user = null, stream = null, address, agent } = facts;
+    const key = createHash('sha256')
+      .update(JSON.stringify([kind, rule, user, stream, address, agent]))
+      .digest('base64');
     this.#endIfIdle(key, now);
     const limited = facts.kind === 'play';
     const most = limited ? limits.connectionsPerUser : undefined;
     const known = this.#sessions.get(key);
     if (known === undefined && most !== undefined && this.#count(facts, now) >= most) return 'too many connections';
+    if (known === undefined && this.#sessions.size >= this.#params.most) return 'full';
     const session = known ?? this.#begin(key, facts, now);
     if (limited && limits.seconds !== undefined)
       session.endsAt = Math.min(session.endsAt, session.startedAt + limits.seconds * 1000);

@@ -99,6 +99,18 @@ suite('connection duration', () => {
   });
 });
 
+test('more connections than there is room for are refused until some have gone', () => {
+  const clock = { at: 0 };
+  const sessions = new Sessions({ elapsed: () => clock.at, idleMs: 1000, most: 2 });
+  const limits = { connectionsPerUser: undefined, seconds: 60, remainingMs: undefined };
+  for (const agent of ['a', 'b', 'a']) entered(sessions.enter(facts({ agent }), limits)).leave();
+  assert.equal(sessions.enter(facts({ agent: 'c' }), limits), 'full');
+  clock.at = 1000;
+  sessions.sweep();
+  entered(sessions.enter(facts({ agent: 'c' }), limits));
+  sessions.close();
+});
+
 test('whoever let a player in is told once that it has gone, and for how long it was there', () => {
   const { clock, sessions, enter } = make();
   const told: number[] = [];
