@@ -1,5 +1,5 @@
 /** Users of a file. An unknown user is no match, so that the next role may know it; a known one with a wrong password has failed. */
-import { argon2Sync, randomBytes } from 'node:crypto';
+import { argon2Sync, createHmac, randomBytes } from 'node:crypto';
 import { type Backend, failure, match, noMatch } from './backend.ts';
 import type { HashQueue } from './hash-queue.ts';
 import type { PasswordFile, PasswordUser } from './password-file.ts';
@@ -16,9 +16,15 @@ const nobody = (): Verifier => {
   return readHash(`$argon2id$v=19$m=19456,t=2,p=1$${base64(nonce)}$${base64(hash)}`) as Verifier;
 };
 
-/** An unknown user costs what a known one of the same file does: records of one file are mostly of one kind. */
-const standIn = (users: Users, none: PasswordUser): PasswordUser => {
-  for (const user of users.values()) return user;
+const key = randomBytes(32);
+
+/** An unknown user costs what some known one of the file does, and always the same one: records of one file may be of several kinds. */
+const standIn = (user: string, users: Users, none: PasswordUser): PasswordUser => {
+  let left = createHmac('sha256', key).update(user).digest().readUInt32BE() % Math.max(users.size, 1);
+  for (const known of users.values()) {
+    if (left === 0) return known;
+    left -= 1;
+  }
   return none;
 };
 
@@ -41,7 +47,7 @@ export const makeHtpasswd = (file: PasswordFile, queue: HashQueue): Backend => {
       if ('unreadable' in found) return unread(found);
       const { users } = found;
       const known = users.get(credentials.user);
-      const { record, verify } = known ?? standIn(users, none);
+      const { record, verify } = known ?? standIn(credentials.user, users, none);
       const holds = await queue.check(`htpasswd ${credentials.user} ${record}`, credentials.password, verify);
       if (known === undefined) return noMatch('the file does not have the user');
       return holds

@@ -182,6 +182,25 @@ suite('the work behind an answer', () => {
     assert.deepEqual(costs, [3, 3, 3, 3]);
   });
 
+  test('for an unknown user is that for some user of the file, always the same one, of all of them', async (t) => {
+    const files = await folder(t);
+    const records = [argon('wine'), await bcrypt('beer', 4), scrypt('milk')];
+    await writeFile(path.join(files, 'users'), records.map((record, index) => `u${index}:${record}\n`).join(''));
+    const scopes: string[] = [];
+    const queue = new (class extends HashQueue {
+      override check(scope: string): Promise<boolean> {
+        scopes.push(scope);
+        return Promise.resolve(false);
+      }
+    })({ now: Date.now });
+    const lists = rulesOf('authentication: [{type: htpasswd, options: {filename: users}}]', { queue, files });
+    for (let round = 0; round < 2; round += 1)
+      for (let user = 0; user < 60; user += 1) await ask(lists, { as: [`x${user}`, 'guess'] });
+    const worked = scopes.map((scope) => records.findIndex((record) => scope.endsWith(record)));
+    assert.deepEqual(new Set(worked), new Set([0, 1, 2]));
+    assert.deepEqual(worked.slice(0, 60), worked.slice(60));
+  });
+
   test('is done once for the same credentials, one after another, and the password is zeroed', async () => {
     const queue = new HashQueue({ now: () => 0 });
     const seen: Buffer[] = [];
