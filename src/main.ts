@@ -49,7 +49,6 @@ const run = async (): Promise<void> => {
     config,
     log,
     now: Date.now,
-    accessRules: {},
     webhook,
     confinement: confinement === undefined ? undefined : (JSON.parse(confinement) as Record<string, unknown>),
   });

@@ -2,7 +2,7 @@
 import type { ConfigSaved } from '../http/config.ts';
 
 const value = (of: unknown): string =>
-  of === undefined ? 'nothing' : typeof of === 'string' ? of : JSON.stringify(of);
+  of === undefined || of === null ? 'nothing' : typeof of === 'string' ? of : JSON.stringify(of);
 
 const shorter = (text: string): string => (text.length <= 60 ? text : `${text.slice(0, 60)}…`);
 

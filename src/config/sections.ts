@@ -1,6 +1,8 @@
 /** The configuration file as a whole: its sections, and which environment variable goes before which key. */
 import Type, { type Static } from 'typebox';
 import { type ListenAddress, listenAddress, listenText } from './listen-address.ts';
+import { type AccessRules, accessRulesSchema, checkAccessRules } from './sections/authentication.ts';
+import type { Fault, Section } from './sections/section.ts';
 import { tuning } from './sections/tuning.ts';
 import { webhook } from './sections/webhook.ts';
 import type { SettingKey, Settings } from './settings.ts';
@@ -8,12 +10,36 @@ import type { SettingKey, Settings } from './settings.ts';
 export const sections = { tuning, webhook } as const;
 
 export const configSchema = Type.Object(
-  { tuning: tuning.schema, webhook: webhook.schema },
+  { tuning: tuning.schema, webhook: webhook.schema, ...accessRulesSchema.properties },
   { additionalProperties: false, default: {} },
 );
 
 /** Every key has a value: that of the environment, else that of the file, else the default. */
 export type Config = Static<typeof configSchema>;
+
+/** Who may do what. */
+export const accessRulesOf = ({ listeners, streams, default_stream, authentication }: Config): AccessRules => ({
+  ...(listeners === undefined ? {} : { listeners }),
+  ...(streams === undefined ? {} : { streams }),
+  ...(default_stream === undefined ? {} : { default_stream }),
+  ...(authentication === undefined ? {} : { authentication }),
+});
+
+/** What the schema cannot say. */
+export const faultsOf = (config: Config, border: Settings): readonly Fault[] => [
+  ...Object.entries(sections).flatMap(([name, section]) => {
+    const faults = (section as Section<never>).check?.(config[name as SectionName] as never, border) ?? [];
+    return faults.map((fault) => ({ ...fault, path: [name, ...fault.path] }));
+  }),
+  ...checkAccessRules(accessRulesOf(config)).map(({ path, ...said }) => ({ ...said, path: partsOf(path) })),
+];
+
+/** Of a JSON pointer (RFC 6901). */
+const partsOf = (pointer: string): (string | number)[] =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((part) => (/^\d+$/.test(part) ? Number(part) : part.replaceAll('~1', '/').replaceAll('~0', '~')));
 
 type SectionName = keyof typeof sections;
 

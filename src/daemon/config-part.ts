@@ -1,11 +1,12 @@
 /** The configuration in the daemon: what the API asks of it, who is told of its changes, and what the parts take from it while they run. */
 import type { Logger } from 'pino';
+import type { AccessControl } from '../auth/rules/control.ts';
 import type { ConfigNews } from '../config/file/change.ts';
 import { unifiedDiff } from '../config/file/diff.ts';
 import { configLock } from '../config/file/lock.ts';
 import { bothWithoutSecrets, valuesWithoutSecrets, withoutSecrets } from '../config/file/secrets.ts';
 import type { Trial } from '../config/file/trial.ts';
-import { listenOf } from '../config/sections.ts';
+import { accessRulesOf, listenOf } from '../config/sections.ts';
 import type { ConfigStore } from '../config/store.ts';
 import { variableOf } from '../config/variables.ts';
 import type { EventBus } from '../events/bus.ts';
@@ -32,15 +33,17 @@ export const takeChanges = (
   config: ConfigStore,
   parts: {
     readonly listeners: Listeners;
+    readonly access: AccessControl;
     readonly webhook: Webhook | undefined;
     readonly loggers: readonly { level: string }[];
   },
 ): void => {
-  const { listeners, webhook, loggers } = parts;
+  const { listeners, access, webhook, loggers } = parts;
   config.onChange('the HTTPS listener', (changed) => {
     const { listenHost: host, listenPort: port } = listenOf(changed);
     return listeners.move({ host, port });
   });
+  config.onChange('the access rules', (changed) => access.replace(accessRulesOf(changed)));
   config.onChange('the webhook', ({ webhook: { urls, types } }) => webhook?.change({ urls, types }));
   config.onChange('the log', ({ tuning: { log_level: level } }) => {
     for (const logger of loggers) logger.level = level;

@@ -10,8 +10,8 @@ import { loadAdmin } from '../auth/admin-store.ts';
 import { BasicAuth } from '../auth/basic.ts';
 import { AccessControl } from '../auth/rules/control.ts';
 import { TicketOffice } from '../auth/tickets.ts';
+import { accessRulesOf } from '../config/sections.ts';
 import type { ConfigStore } from '../config/store.ts';
-import type { AccessRules } from '../config/sections/authentication.ts';
 import { EventBus } from '../events/bus.ts';
 import type { WebhookFiles } from '../events/webhook/files.ts';
 import type { Webhook } from '../events/webhook/webhook.ts';
@@ -55,8 +55,6 @@ export interface ServiceParams {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly confinement: Readonly<Record<string, unknown>> | undefined;
-  /** The sections of the configuration that hold access rules. */
-  readonly accessRules: AccessRules;
   /** Where events are posted; taken over. */
   readonly webhook: WebhookFiles | undefined;
 }
@@ -144,7 +142,7 @@ export class Service {
     const auth = new BasicAuth({ account, now });
     const tickets = new TicketOffice({ now });
     this.#access = new AccessControl({
-      rules: this.#params.accessRules,
+      rules: accessRulesOf(config.current),
       files: path.join(settings.state, 'auth'),
       ...{ account, tickets, now, log },
     });
@@ -250,7 +248,7 @@ export class Service {
     const { certificateFile, fingerprint } = certificate;
     this.#events.publish({ type: 'service.started', facts: { pid: process.pid } });
     const loggers = [log, this.#app.log];
-    takeChanges(config, { listeners: this.#listeners, webhook: this.#webhook, loggers });
+    takeChanges(config, { listeners: this.#listeners, access: this.#access, webhook: this.#webhook, loggers });
     config.start(tellConfig(this.#events, log, config.file));
     return { url: `https://${host}:${this.#listeners.port}`, certificateFile, fingerprint };
   }

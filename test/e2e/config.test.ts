@@ -132,6 +132,35 @@ describe('configuration', () => {
     await rm(`${file}.locked`);
   });
 
+  test('access rules are taken up on trial, and back by cancel; a wrong one is refused with its place', async () => {
+    const plays = async (credentials?: string) => {
+      const request = https.get(`https://127.0.0.1:${port}/cam1/index.m3u8`, {
+        ...{ agent: false, rejectUnauthorized: false },
+        ...(credentials !== undefined && { auth: credentials }),
+      });
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    };
+    assert.equal(await plays(), 200);
+    const friend = { type: 'static', allow_web: '*', options: { username: 'friend', password: 'marked-wine' } };
+    const streams = (role: object) => ({
+      streams: { cam1: { authentication: [role, { type: 'anonymous', deny_all: '*' }] } },
+    });
+    const set = await call('PATCH', '/config', streams(friend));
+    assert.equal(set.status, 200, JSON.stringify(set.body));
+    assert.deepEqual([await plays(), await plays('friend:marked-wine'), await plays('friend:salad')], [401, 200, 401]);
+    assert.ok(!JSON.stringify([set.body, await config('show')]).includes('marked'));
+    await config('cancel');
+    assert.equal(await plays(), 200);
+    const wrong = await call('PATCH', '/config', streams({ ...friend, options: { user: 'friend' } }));
+    const { error } = wrong.body as { error: { code: string; details: { problems: { key: string; line: number }[] } } };
+    assert.deepEqual([wrong.status, error.code], [422, 'config-invalid']);
+    assert.match(error.details.problems[0]?.key ?? '', /^streams\.cam1\.authentication/);
+    assert.ok((error.details.problems[0]?.line ?? 0) > 0);
+    await recordsOn();
+  });
+
   test('history, diff and roll-back; secrets are in no answer, log, event or audit entry', async () => {
     const { versions } = (await config('history')) as { versions: { id: number; by: string }[] };
     assert.match(versions[0]?.by ?? '', /^admin from 127\.0\.0\.1$/);

@@ -1,7 +1,6 @@
 /** From the text of a file to a configuration, or to everything that is wrong with it. Nothing is read or written here. */
 import Value from 'typebox/value';
-import type { Fault, Section } from '../sections/section.ts';
-import { type Config, configSchema, sections, withOverrides } from '../sections.ts';
+import { type Config, configSchema, faultsOf, withOverrides } from '../sections.ts';
 import type { Settings } from '../settings.ts';
 import { type ParsedText, parseConfigText } from './parse.ts';
 import { inOrder, keyOf, type Problem } from './problem.ts';
@@ -36,12 +35,6 @@ const wrong = (parsed: ParsedText, problems: readonly Problem[]): Checked => ({
   problems: inOrder(problems).slice(0, mostProblems),
 });
 
-const sectionFaults = (config: Config, border: Settings): readonly Fault[] =>
-  Object.entries(sections).flatMap(([name, section]) => {
-    const faults = (section as Section<never>).check?.(config[name as keyof Config] as never, border) ?? [];
-    return faults.map((fault) => ({ ...fault, path: [name, ...fault.path] }));
-  });
-
 export const checkConfig = (text: string, { border, given }: Surroundings): Checked => {
   const parsed = parseConfigText(text);
   if (parsed.problems.length > 0) return wrong(parsed, parsed.problems);
@@ -50,7 +43,7 @@ export const checkConfig = (text: string, { border, given }: Surroundings): Chec
   if (problems.length > 0) return wrong(parsed, problems);
   const own = filled as Config;
   const config = withOverrides(own, border, given);
-  const faults = sectionFaults(config, border).map(({ path, expected, got }) => ({
+  const faults = faultsOf(config, border).map(({ path, expected, got }) => ({
     ...parsed.place(path),
     key: keyOf(path),
     expected,

@@ -9,7 +9,7 @@ import { valuesWithoutSecrets } from './secrets.ts';
 export interface Difference {
   /** Dotted; of a list, the list. */
   readonly key: string;
-  /** A mark in the place of a secret; undefined where there was, or is, none. */
+  /** A mark in the place of a secret; null where there was, or is, nothing. */
   readonly from: unknown;
   readonly to: unknown;
   /** What the environment holds is changed in the file only. */
@@ -46,8 +46,8 @@ export const differencesOf = (
     const key = keyOf(path);
     return {
       key,
-      from: valuesWithoutSecrets(at(before, path), path),
-      to: valuesWithoutSecrets(at(after, path), path),
+      from: valuesWithoutSecrets(at(before, path), path) ?? null,
+      to: valuesWithoutSecrets(at(after, path), path) ?? null,
       applies: overridden.has(key) ? 'not while the environment sets it' : when,
       risky,
     };

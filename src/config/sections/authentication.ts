@@ -83,11 +83,13 @@ export const roleSchema = Type.Object(
 );
 export type Role = Static<typeof roleSchema>;
 
+// A change could cut off whoever makes it.
+const risky = { risky: true } as const;
+
 export const authenticationSchema = Type.Array(roleSchema, {
   maxItems: 1000,
   description: 'roles, tried from top to bottom',
-  // A change could cut off whoever makes it.
-  risky: true,
+  ...risky,
 });
 export type Authentication = Static<typeof authenticationSchema>;
 
@@ -96,15 +98,18 @@ export const mountPattern = '^/?[A-Za-z0-9][A-Za-z0-9_-]{0,62}(\\.[A-Za-z0-9]{1,
 
 export const streamOfMount = (mount: string): string => mount.replace(/^\//, '').replace(/\.[^.]*$/, '');
 
-const withRoles = Type.Object({ authentication: Type.Optional(authenticationSchema) }, { additionalProperties: false });
+const withRoles = Type.Object(
+  { authentication: Type.Optional(authenticationSchema) },
+  { additionalProperties: false, ...risky },
+);
 
 /** Everything that says who may do what, by where it stands. */
 export const accessRulesSchema = Type.Object(
   {
     /** Listeners by name: each may have its own roles, tried first. */
-    listeners: Type.Optional(Type.Record(Type.String(), withRoles)),
+    listeners: Type.Optional(Type.Record(Type.String(), withRoles, risky)),
     streams: Type.Optional(
-      Type.Record(Type.String({ pattern: mountPattern }), withRoles, { additionalProperties: false }),
+      Type.Record(Type.String({ pattern: mountPattern }), withRoles, { additionalProperties: false, ...risky }),
     ),
     default_stream: Type.Optional(withRoles),
     authentication: Type.Optional(authenticationSchema),
