@@ -33,7 +33,7 @@ const wrong: [name: string, text: string, ...problems: (string | RegExp)[]][] = 
     '2:3 tuning.segment_ms: expected at least 500 (wanted length of a segment of a new stream), got 3',
     /^3:3 tuning\.speed: expected one of listen, default_volume, .*, got a key that is none$/,
     /^4:3 tuning\.log_level: expected one of fatal, error, .*, got "loud"$/,
-    '5:1 webhock: expected one of tuning, webhook, got a key that is none',
+    '5:1 webhock: expected one of tuning, webhook, listeners, streams, default_stream, authentication, got a key that is none',
   ],
   [
     'a key twice',
