@@ -7,17 +7,23 @@ import type { Service } from './service.ts';
 /** Stands in the service descriptor of every published stream, in plaintext. */
 export const marker = 'REELVAULT-MARKER-7f3a91';
 
-/** Ten seconds of picture and tone with a keyframe every second; encoded once, so that publishing costs no CPU. */
-export const makeClip = async (folder: string): Promise<string> => {
+/** Ten seconds of picture and tone with a keyframe every second; encoded once, so that publishing costs no CPU. `constantRate`: of the picture, filled up. */
+export const makeClip = async (folder: string, constantRate?: string): Promise<string> => {
   const file = path.join(folder, 'clip.ts');
   await host('ffmpeg', [
     ...['-nostdin', '-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=25'],
     ...['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000', '-t', '10', '-c:v', 'libx264'],
     ...['-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', '25', '-keyint_min', '25', '-sc_threshold', '0'],
-    ...['-b:v', '800k', '-c:a', 'aac', '-b:a', '64k', '-f', 'mpegts', file],
+    ...(constantRate === undefined ? ['-b:v', '800k'] : atRate(constantRate)),
+    ...['-c:a', 'aac', '-b:a', '64k', '-f', 'mpegts', file],
   ]);
   return file;
 };
+
+const atRate = (rate: string): string[] =>
+  ['-b:v', '-minrate', '-maxrate', '-bufsize']
+    .flatMap((option) => [option, rate])
+    .concat('-x264-params', 'nal-hrd=cbr');
 
 export interface Ending {
   readonly exitCode: number | null;

@@ -33,7 +33,8 @@ describe('a filesystem that somebody else fills', { timeout: 600_000 }, () => {
   before(async () => {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'rv-full-'));
     resources.defer(() => rm(folder, { recursive: true, force: true }));
-    clip = await makeClip(folder);
+    // What a reel was given ahead (8 MiB) is soon used up.
+    clip = await makeClip(folder, '6M');
   });
   after(() => resources.disposeAsync());
 
