@@ -17,8 +17,12 @@ namespace {
 
 constexpr size_t kBufferBytes = 256 * 1024;  ///< more than a socket holds by default (212,992 bytes)
 constexpr size_t kHeadBytes = 16 * 1024;
-constexpr ssize_t kFastBytes = 64 * 1024;  ///< a read of so much says that the publisher does not pace itself
 constexpr uint64_t kRestMs = 40;
+/// A rest that brought so much is too long for its publisher. A sender that waits until a socket can be written finds it so up to a quarter of its buffer only
+/// (53,248 bytes; unix_writable in the kernel's net/unix/af_unix.c): it would get no further in a rest.
+constexpr size_t kMuchInARest = 44 * 1024;
+constexpr uint64_t kLookMs = 200;              ///< how long it is read as it comes then, until it is seen whether it may rest again
+constexpr size_t kLittleInALook = 208 * 1024;  ///< a little less than so many rests may bring
 constexpr int kMostFruitless = 4;
 
 enum class Happening : int { head, bytes, over, gone, bad };
@@ -32,7 +36,9 @@ struct Reader {
   int id = 0;
   BodyReaders* group = nullptr;
   bool heading = true, held = false, resting = false, ended = false;
-  int fruitless = 0;  ///< looks in turn that found nothing
+  int fruitless = 0;        ///< looks in turn that found nothing
+  uint64_t lookedSince = 0;  ///< ms, by the clock of the loop; 0: it rests between reads
+  size_t looked = 0;         ///< bytes since then
   ChunkedBody body;
 };
 
@@ -178,8 +184,19 @@ class BodyReaders final : public Napi::ObjectWrap<BodyReaders> {
     if (!readers_.contains(id)) return;
     if (reader.body.over()) return end(reader, Happening::over);
     if (reader.body.bad()) return end(reader, Happening::bad);
-    if (got < kFastBytes) rest(reader);
+    if (mayRest(reader, static_cast<size_t>(got))) rest(reader);
     else watch(reader);
+  }
+
+  bool mayRest(Reader& reader, size_t got) {
+    const uint64_t now = uv_now(loop_);
+    reader.looked += got;
+    if (reader.lookedSince == 0 ? got < kMuchInARest : now - reader.lookedSince >= kLookMs && reader.looked < kLittleInALook) {
+      reader.lookedSince = 0, reader.looked = 0;
+      return true;
+    }
+    if (reader.lookedSince == 0 || now - reader.lookedSince >= kLookMs) reader.lookedSince = now, reader.looked = 0;
+    return false;
   }
 
   void end(Reader& reader, Happening how) {

@@ -1,10 +1,15 @@
 /** Connections whose body native code reads: which they are, that nothing of a body is lost or added, and that all others are Node's as ever. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { directConnectionOf } from '../../src/ingest/direct-connection.ts';
 import { forPublishers } from '../../src/ingest/publisher-server.ts';
@@ -99,12 +104,12 @@ for (const [title, text] of [
 
 test('requests that publish nothing are answered one after the other on their connection', async () => {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  for (const path of ['/none/index.m3u8', '/ingest/', '/elsewhere', '/ingest/a/b']) {
-    const request = http.request(host.url(path), { agent, method: 'PUT' });
+  for (const url of ['/none/index.m3u8', '/ingest/', '/elsewhere', '/ingest/a/b']) {
+    const request = http.request(host.url(url), { agent, method: 'PUT' });
     request.end('some bytes');
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
     await response.resume().toArray();
-    assert.ok((response.statusCode ?? 0) >= 400, path);
+    assert.ok((response.statusCode ?? 0) >= 400, url);
   }
   agent.destroy();
   assert.deepEqual(direct, [false, false, false, false]);
@@ -181,4 +186,38 @@ test('a server that ends does not wait for connections that say nothing', async 
   await once(server, 'close');
   assert.ok(performance.now() - from < 2000);
   socket.destroy();
+});
+
+test('curl, which waits until its unix socket can be written, is not held to what a rest of the reader lets through', async (t) => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'reelvault-direct-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const [at, file] = [path.join(directory, 'socket'), path.join(directory, 'file')];
+  writeFileSync(file, Buffer.alloc(20_000_000));
+  let received = 0;
+  const server = forPublishers(
+    http.createServer((request, response) => {
+      const onBytes = ({ length }: Buffer): void => {
+        received += length;
+      };
+      directConnectionOf(request)?.body.listen({ onBytes, onEnd: () => response.end() });
+    }),
+  );
+  server.listen(at);
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const upload = [
+    '-sf',
+    '--unix-socket',
+    at,
+    '-H',
+    'Transfer-Encoding: chunked',
+    '-T',
+    file,
+    'http://x/ingest/waiting',
+  ];
+  const from = performance.now();
+  await promisify(execFile)('curl', upload);
+  assert.equal(received, 20_000_000);
+  // 53,248 bytes each 40 ms would take 15 s.
+  assert.ok(performance.now() - from < 7500, `${performance.now() - from} ms`);
 });
