@@ -69,10 +69,11 @@ export const retentionParts = (params: {
 
   const view = async (volume: string): Promise<RetentionView> => {
     const retention = service.of(volume);
+    const rules = await retention.rules(); // first: the books follow them
     const { held, short, wantedFreeBytes } = retention.state;
     return {
       volume,
-      rules: await retention.rules(),
+      rules,
       freeBytes: freeOf(volume) ?? null,
       wantedFreeBytes,
       short,

@@ -1,34 +1,57 @@
-/** What retention of a volume has done and found, kept in memory for metrics and the API. */
-import { type Purge, type PurgeRule, sumBytes } from './plan.ts';
+/** What retention of a volume has done and found, and what it keeps free: in memory, for metrics and the API. */
+import { type Purge, type PurgePlan, type PurgeRule, peakRate, sumBytes } from './plan.ts';
 import type { Reel } from './reels.ts';
+import { deletesAnything, type RetentionRules } from './rules.ts';
+import { type VolumeFacts, wantedFree } from './space.ts';
 
 export interface RetentionState {
   readonly volume: string;
   /** Since the volume was opened, by rule. */
   readonly purged: Readonly<Partial<Record<PurgeRule, { readonly reels: number; readonly bytes: number }>>>;
-  /** As of the last pass: what the streams hold, and what could not be freed. */
+  /** As of the last pass: what the streams hold, and what could not be freed. Nothing where no rule asks for a pass. */
   readonly held: readonly { readonly stream: string; readonly bytes: number }[];
   readonly short: number;
+  /** By the rules as they were read or changed last. */
   readonly wantedFreeBytes: number;
 }
 
 export class Books {
-  /** What could not be freed, and what is to be free: as of the last pass by the rules. */
-  short = 0;
-  wantedFreeBytes = 0;
   readonly #volume: string;
+  readonly #facts: () => VolumeFacts;
   readonly #purged: Partial<Record<PurgeRule, { reels: number; bytes: number }>> = {};
   #held: { stream: string; bytes: number }[] = [];
+  #short = 0;
+  #wantedFreeBytes = 0;
+  /** Of the reels that were listed last. */
+  #peakRate = 0;
 
-  constructor({ volume }: { volume: string }) {
+  constructor({ volume, facts }: { volume: string; facts: () => VolumeFacts }) {
     this.#volume = volume;
+    this.#facts = facts;
   }
 
-  listed(reels: readonly Reel[]): void {
+  /** What is to be free follows at once. What could not be freed is then at most what is missing; more shows in the next pass. */
+  ruled(rules: RetentionRules): void {
+    const { freeBytes, bytesPerSecond, reserveBytes } = this.#facts();
+    this.#wantedFreeBytes = wantedFree(rules, Math.max(bytesPerSecond, this.#peakRate), reserveBytes);
+    const missing = Math.max(0, this.#wantedFreeBytes - (freeBytes ?? this.#wantedFreeBytes));
+    this.#short = Math.min(this.#short, missing);
+    if (!deletesAnything(rules)) this.#held = []; // no pass will tell when it changes
+  }
+
+  /** In a pass, before its plan is made. */
+  listed(reels: readonly Reel[], rules: RetentionRules, nowUs: number): void {
+    this.#peakRate = peakRate(reels, nowUs);
+    this.ruled(rules);
     this.#held = [...Map.groupBy(reels, ({ stream }) => stream)].map(([stream, own]) => ({
       stream,
       bytes: sumBytes(own),
     }));
+  }
+
+  /** A plan by the rules. */
+  planned({ short }: PurgePlan): void {
+    this.#short = short;
   }
 
   purged({ rule, reel }: Purge): void {
@@ -37,7 +60,12 @@ export class Books {
   }
 
   get state(): RetentionState {
-    const { short, wantedFreeBytes } = this;
-    return { volume: this.#volume, purged: this.#purged, held: this.#held, short, wantedFreeBytes };
+    return {
+      volume: this.#volume,
+      purged: this.#purged,
+      held: this.#held,
+      short: this.#short,
+      wantedFreeBytes: this.#wantedFreeBytes,
+    };
   }
 }

@@ -5,7 +5,8 @@ import type { RetentionState } from './books.ts';
 import type { ReelCatalog } from './catalog.ts';
 import type { Protection } from './reels.ts';
 import { deletesAnything } from './rules.ts';
-import { type RetentionFiles, type VolumeFacts, VolumeRetention } from './volume-retention.ts';
+import type { VolumeFacts } from './space.ts';
+import { type RetentionFiles, VolumeRetention } from './volume-retention.ts';
 
 /** Something that retention did, or that keeps it from doing its work; docs/events.md. */
 export interface RetentionNews {

@@ -1,6 +1,15 @@
 /** Free space, as it will be when all that was deleted has been given back. */
 import type { RetentionRules } from './rules.ts';
 
+export interface VolumeFacts {
+  /** Of the volume; `undefined` where it is not known. */
+  readonly freeBytes: number | undefined;
+  /** Recorded into the volume lately. */
+  readonly bytesPerSecond: number;
+  /** With less, recording waits. */
+  readonly reserveBytes: number;
+}
+
 export interface LastPurge {
   /** Milliseconds, by the clock of `elapsed`. */
   readonly at: number;

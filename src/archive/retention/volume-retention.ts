@@ -12,12 +12,12 @@ import { hourOf, hourPath } from '../reel.ts';
 import { Books, type RetentionState } from './books.ts';
 import type { ReelCatalog } from './catalog.ts';
 import { deleteReels, finishDeleting } from './delete.ts';
-import { type Purge, type PurgePlan, peakRate, planPurge, purgeTooLarge, takesMost } from './plan.ts';
+import { type Purge, type PurgePlan, planPurge, purgeTooLarge, takesMost } from './plan.ts';
 import { keeperOf, type Protection, type Reel, type ReelName } from './reels.ts';
 import { byStream, type PurgedStream, type PurgeReport, reportOf } from './report.ts';
 import { RuleStore, type VolumeRuleChange } from './rule-store.ts';
 import { deletesAnything, type OwnRules, type RetentionRules, rulesOf } from './rules.ts';
-import { expectedFree, type LastPurge, wantedFree } from './space.ts';
+import { expectedFree, type LastPurge, type VolumeFacts } from './space.ts';
 import { StuckReels } from './stuck.ts';
 import { planThin, type Urgency } from './thin.ts';
 
@@ -25,15 +25,6 @@ export type RetentionFiles = Pick<
   Jail,
   'fd' | 'mkdirp' | 'open' | 'readdir' | 'rename' | 'stat' | 'unlink' | 'syncDirectory' | 'readFile' | 'writeFileAtomic'
 >;
-
-export interface VolumeFacts {
-  /** Of the volume; `undefined` where it is not known. */
-  readonly freeBytes: number | undefined;
-  /** Recorded into the volume lately. */
-  readonly bytesPerSecond: number;
-  /** With less, recording waits. */
-  readonly reserveBytes: number;
-}
 
 export interface VolumeRetentionParams {
   readonly name: string;
@@ -91,7 +82,7 @@ export class VolumeRetention {
     const { files, now } = params;
     this.name = params.name;
     this.#params = params;
-    this.#books = new Books({ volume: params.name });
+    this.#books = new Books({ volume: params.name, facts: params.facts });
     this.#rules = new RuleStore({ files });
     this.#episodes = new EpisodeStore({ files, now });
     this.#catalog = params.catalog;
@@ -119,8 +110,11 @@ export class VolumeRetention {
     await this.#turns.idle();
   }
 
-  rules(): Promise<RetentionRules> {
-    return this.#rules.read();
+  /** As they are now; the books follow them. */
+  async rules(): Promise<RetentionRules> {
+    const rules = await this.#rules.read();
+    this.#books.ruled(rules);
+    return rules;
   }
 
   changeRules(change: VolumeRuleChange): Promise<RetentionRules> {
@@ -167,9 +161,7 @@ export class VolumeRetention {
    */
   purge(options: PurgeOptions): Promise<PurgeReport> {
     return this.#run(options, ({ reels, rules, nowUs, keepOf }) => {
-      const { freeBytes, bytesPerSecond, reserveBytes } = this.#params.facts();
-      const rate = Math.max(bytesPerSecond, peakRate(reels, nowUs));
-      this.#books.wantedFreeBytes = wantedFree(rules, rate, reserveBytes);
+      const { freeBytes, bytesPerSecond } = this.#params.facts();
       const free =
         freeBytes === undefined
           ? undefined
@@ -180,9 +172,9 @@ export class VolumeRetention {
         keepOf,
         nowUs,
         freeBytes: free,
-        wantedFreeBytes: this.#books.wantedFreeBytes,
+        wantedFreeBytes: this.#books.state.wantedFreeBytes,
       });
-      this.#books.short = plan.short;
+      this.#books.planned(plan);
       return plan;
     });
   }
@@ -205,7 +197,7 @@ export class VolumeRetention {
       await this.#learnProtections(rules);
       if (!dryRun) await finishDeleting(this.#deletion());
       const reels = await this.#catalog.list();
-      this.#books.listed(reels);
+      this.#books.listed(reels, rules, this.#nowUs());
       const loose = this.#stuck.loose(reels);
       const plan = step({ reels: loose, rules, nowUs: this.#nowUs(), keepOf: this.#keeper(reels) });
       if (!dryRun && !allowMost && takesMost(plan)) throw purgeTooLarge(this.name, plan);
@@ -278,7 +270,9 @@ export class VolumeRetention {
     this.#mustBeWritable();
     return this.#turns.run('purge', async () => {
       if (!deletesAnything(await this.#rules.read())) await this.#episodes.ensure();
-      return change();
+      const rules = await change();
+      this.#books.ruled(rules);
+      return rules;
     });
   }
 

@@ -141,7 +141,7 @@ test('room is kept for the minutes that are wanted, at the bitrate that was meas
   // The blocks are not back yet: nothing more goes for the same need.
   rate = 0;
   await retention.changeRules({ freeMinutes: null, freeBytes: 1_048_576 });
-  assert.equal(retention.state.wantedFreeBytes, 60_000);
+  assert.equal(retention.state.wantedFreeBytes, 1_048_576);
 });
 
 test('where room is kept at all, it is enough for recording to go on; without such a rule nothing goes', async () => {
@@ -154,6 +154,31 @@ test('where room is kept at all, it is enough for recording to go on; without su
   await retention.changeRules({ freeBytes: reserve });
   assert.equal((await retention.purge(go)).reels, 1);
   assert.equal(retention.state.wantedFreeBytes, 2 * reserve);
+});
+
+test('the books follow a rule that is changed or taken away', async () => {
+  record('cam', 0, 2);
+  const retention = make();
+  const books = () => {
+    const { held, short, wantedFreeBytes } = retention.state;
+    return { streams: held.length, short, wanted: wantedFreeBytes };
+  };
+  free = 1_048_576;
+  await retention.changeRules({ freeBytes: 3 * free });
+  assert.deepEqual(books(), { streams: 0, short: 0, wanted: 3 * free });
+  await retention.purge({ ...go, allowMost: true });
+  assert.deepEqual(books(), { streams: 1, short: 2 * free - 2 * 8192, wanted: 3 * free });
+  await retention.changeRules({ freeBytes: free + 8192 });
+  assert.deepEqual(books(), { streams: 1, short: 8192, wanted: free + 8192 });
+  await retention.changeRules({ freeBytes: null });
+  assert.deepEqual(books(), { streams: 0, short: 0, wanted: 0 });
+});
+
+test('a volume that is opened knows what its rules want before anything is deleted', async () => {
+  const { freeBytes } = await make().changeRules({ freeBytes: 1_048_576 });
+  const retention = make();
+  await retention.rules();
+  assert.equal(retention.state.wantedFreeBytes, freeBytes);
 });
 
 test('what was just deleted counts as free before the filesystem says so', async () => {
