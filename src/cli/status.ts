@@ -26,8 +26,9 @@ export const status = (parent: Command): void => {
     .addHelpText(
       'after',
       `
-Exit code 8: some part is down, and one volume that failed is enough for that (the part \`volumes\`): the service may run all the same. Whether it
-runs is \`alive\` in the JSON, and each part has its own word there; without an answer there is no JSON, and the exit code is 8 too.
+Exit code 8: some part is down, and for that one volume is enough: one that failed, or is paused as full or otherwise in trouble (the part \`volumes\`),
+or one from which nothing is deleted although its rules ask for it (\`retention\`). The service may run all the same. Whether it runs is \`alive\`
+in the JSON, and each part has its own word there; without an answer there is no JSON, and the exit code is 8 too.
 
 Examples:
   reelvault status && echo all is well

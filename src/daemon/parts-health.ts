@@ -1,5 +1,6 @@
 /** How the parts of the daemon are, for GET /api/v1/health. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Retention } from '../archive/retention/retention.ts';
 import { problemText } from '../config/file/problem.ts';
 import type { ConfigStore } from '../config/store.ts';
 import { toReelError } from '../errors.ts';
@@ -16,6 +17,7 @@ export interface HealthParams {
   readonly recorder: Recorder;
   readonly webhook: Webhook | undefined;
   readonly config: Pick<ConfigStore, 'file' | 'problems' | 'waiting' | 'trial'>;
+  readonly retention: Pick<Retention, 'states' | 'problem'>;
   /** The launcher's report, where it started this process. */
   readonly confinement: Readonly<Record<string, unknown>> | undefined;
 }
@@ -32,10 +34,29 @@ const helperHealth = async (helper: HelperClient): Promise<PartHealth> => {
   return Promise.race([asked, late]);
 };
 
-const volumesHealth = (volumes: VolumeManager): PartHealth => {
-  const views = volumes.list();
-  const states = Object.fromEntries(views.map((view) => [view.name, view.state]));
-  return { up: views.every((view) => view.state !== 'failed'), details: states };
+/** Up while no volume has failed or is in trouble: one that is full is open, and nothing is recorded into it. The trouble is told with its state. */
+export const volumesHealth = (views: readonly Pick<VolumeView, 'name' | 'state' | 'conditions'>[]): PartHealth => {
+  const told = ({ state, conditions }: (typeof views)[number]): string =>
+    conditions.length === 0
+      ? state
+      : `${state} (${conditions.map(({ message, nextStep }) => `${message}: ${nextStep}`).join('; ')})`;
+  return {
+    up: views.every(({ state, conditions }) => state !== 'failed' && conditions.length === 0),
+    details: Object.fromEntries(views.map((view) => [view.name, told(view)])),
+  };
+};
+
+/** Up while the rules of every open volume can be followed. Less room than they want is told, and mended by nobody here. */
+export const retentionHealth = (retention: Pick<Retention, 'states' | 'problem'>): PartHealth => {
+  const told = ({ volume, short }: (typeof retention.states)[number]): string => {
+    const problem = retention.problem(volume);
+    if (problem !== null) return `nothing is deleted: ${problem.code}: ${problem.message}`;
+    return short > 0 ? `${short} bytes cannot be freed` : 'ok';
+  };
+  return {
+    up: retention.states.every(({ problem }) => problem === null),
+    details: Object.fromEntries(retention.states.map((state) => [state.volume, told(state)])),
+  };
 };
 
 /** Up while every open volume is in use: one that the recorder could not take into use refuses every publisher, for the reason that is told. */
@@ -69,12 +90,13 @@ const configHealth = ({ file, problems, waiting, trial }: HealthParams['config']
 });
 
 export const partsHealth =
-  ({ helper, volumes, recorder, webhook, config, confinement }: HealthParams): PartsHealth =>
+  ({ helper, volumes, recorder, webhook, config, retention, confinement }: HealthParams): PartsHealth =>
   async () => {
     return {
       helper: await helperHealth(helper),
-      volumes: volumesHealth(volumes),
+      volumes: volumesHealth(volumes.list()),
       recorder: await recorderHealth(recorder, volumes.list()),
+      retention: retentionHealth(retention),
       // Up also while a receiver is down: a load balancer must not take a recorder away because of that. The details tell it.
       ...(webhook === undefined ? {} : { webhook: { up: true, details: { endpoints: webhook.status() } } }),
       config: configHealth(config),

@@ -223,6 +223,7 @@ export class Service {
         recorder: this.#recorder,
         webhook: this.#webhook,
         config,
+        retention: this.#retention.service,
         confinement: this.#params.confinement,
       }),
       metrics,

@@ -41,7 +41,12 @@ test('the daemon is not root and has no capabilities, the admin socket is privat
 test('status says which parts are up', async () => {
   const { code, stdout } = await service.run(['status', '--json']);
   const parts = json(stdout).parts as Record<string, boolean>;
-  assert.deepEqual([parts.helper, parts.volumes, parts.recorder], [true, true, true], stdout);
+  const { helper, volumes, recorder, retention } = parts;
+  assert.deepEqual(
+    { helper, volumes, recorder, retention },
+    { helper: true, volumes: true, recorder: true, retention: true },
+    stdout,
+  );
   assert.equal(code, json(stdout).ready === true ? 0 : 8);
 });
 
