@@ -125,6 +125,7 @@ export const errorTable = {
     true,
   ),
   'archive-damaged': row('the archive holds something it must not', 'damaged', 500, 6, false),
+  'evidence-damaged': row('a signed recording, or its signature, is not what it was', 'damaged', 500, 6, false),
   'episodes-unavailable': row('the list of episodes cannot be had, so nothing is deleted', 'unavailable', 503, 8, true),
   'too-many-episodes': row('the volume has as many episodes as it can', 'exhausted', 409, 7, false),
   'purge-too-large': row('the purge would take more than half of the archive', 'conflict', 409, 5, false),

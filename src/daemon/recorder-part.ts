@@ -25,6 +25,7 @@ export const makeRecorder = ({ settings, config, keys, unsigned, log, now }: Rec
   new Recorder({
     signer: new EvidenceSigner({
       key: () => keys.signing,
+      publicKeys: () => keys.list().map(({ publicKey }) => publicKey),
       now,
       onFailure: (failure) => unsigned.failed(failure),
       onSigned: (archive, stream) => unsigned.signed(archive, stream),

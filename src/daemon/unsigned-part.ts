@@ -24,7 +24,7 @@ export class UnsignedEvidence {
   failed({ archive, stream, hour, error }: Unsigned): void {
     const { events, log } = this.#params;
     const volume = this.#nameOf(archive);
-    log.error({ volume, stream, hour, err: error }, 'a reel could not be signed; it is tried again');
+    log.error({ volume, stream, hour, err: error }, 'a reel could not be signed');
     const waiting = this.#waiting.get(archive) ?? new Map<string, string>();
     this.#waiting.set(archive, waiting);
     if (waiting.get(stream) === error.code) return;

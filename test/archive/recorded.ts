@@ -1,8 +1,11 @@
 /** Volumes with real recordings of chosen hours, made by the real recorder. */
+import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { SignerParams } from '../../src/archive/evidence/signer.ts';
 import { indexPath, reelPath, signaturePath } from '../../src/archive/reel.ts';
+import { crc32c } from '../../src/native.ts';
 import { clip } from '../ingest/clip.ts';
 import { Host } from '../ingest/host.ts';
 
@@ -27,9 +30,9 @@ export class RecordedVolume {
   }
 
   /** `directory`: of a former one, to go on from its state. */
-  static async start(directory?: string): Promise<RecordedVolume> {
+  static async start(directory?: string, signing: Partial<SignerParams> = {}): Promise<RecordedVolume> {
     const clock = { ms: tenOClock * 3_600_000 };
-    const host = await Host.start({ now: () => clock.ms, ...(directory === undefined ? {} : { directory }) });
+    const host = await Host.start({ now: () => clock.ms, signing, ...(directory === undefined ? {} : { directory }) });
     return new RecordedVolume(host, clock);
   }
 
@@ -67,6 +70,21 @@ export class RecordedVolume {
     } finally {
       this.write(name, whole);
     }
+  }
+
+  /** Another byte in a segment, with the sums of its record and of the record itself made to fit: only a signature can tell. */
+  forge(stream: string, hour: number, number = 1): void {
+    const { ts, idx } = filesOf(stream, hour);
+    const [reel, index] = [this.read(ts), this.read(idx)];
+    const record = index.subarray(96 * (number + 1), 96 * (number + 2));
+    const offset = Number(record.readBigUInt64LE(0));
+    const segment = reel.subarray(offset, offset + record.readUInt32LE(8));
+    segment[1000] = (segment[1000] as number) ^ 0x10;
+    record.writeUInt32LE(crc32c(segment), 44);
+    createHash('sha256').update(segment).digest().copy(record, 56);
+    record.writeUInt32LE(crc32c(record.subarray(0, 92)), 92);
+    this.write(ts, reel);
+    this.write(idx, index);
   }
 
   /** Everything of it as it stands, as after a crash at this moment; the caller removes it. */

@@ -83,7 +83,10 @@ export class Host {
       throw new Error(`${stream} could not be signed`, { cause: error });
     };
     const recorder = new Recorder({
-      signer: new EvidenceSigner({ key: () => keys.signing, now, onFailure, ...options.signing }),
+      signer: new EvidenceSigner({
+        ...{ key: () => keys.signing, publicKeys: () => keys.list().map(({ publicKey }) => publicKey) },
+        ...{ now, onFailure, ...options.signing },
+      }),
       registry: path.join(directory, 'streams.json'),
       defaults: { volume: 'main', segmentMs: options.segmentMs ?? 1000, evidence: false },
       writer: {

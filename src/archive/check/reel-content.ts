@@ -143,7 +143,7 @@ export interface SignatureLook {
 export const lookAtSignature = (params: {
   readonly files: ReelFiles;
   readonly bytes: Buffer;
-  readonly index: IndexLook | undefined;
+  readonly index: Pick<IndexLook, 'bytes' | 'uuid'> | undefined;
   readonly keys: ReadonlyMap<string, KeyObject>;
   readonly place?: { readonly stream: string; readonly hour: number };
 }): SignatureLook => {

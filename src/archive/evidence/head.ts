@@ -3,7 +3,6 @@
  * the newest signed reels were taken out. Beside the signatures it is never the truth: a lost one is found again from them.
  */
 import type { VolumeFiles } from '../volume-files.ts';
-import type { Link } from './chain-check.ts';
 import { readFileAt } from './read-file.ts';
 
 const directory = '.reelvault/evidence';
@@ -15,7 +14,13 @@ export interface ChainHead {
   readonly hour: number;
   /** SHA-256 of its signature file; zeros before the first. */
   readonly digest: Buffer;
+  /** SHA-256 of the file that is about to take the place of that one: after a crash either may lie there. */
+  readonly next?: Buffer;
 }
+
+/** Whether the newest signature may be this file. */
+export const headNames = ({ digest, next }: ChainHead, file: Buffer): boolean =>
+  file.equals(digest) || next?.equals(file) === true;
 
 export const headPath = (stream: string): string => `${directory}/${stream}`;
 
@@ -30,13 +35,15 @@ export const headStreams = (files: VolumeFiles): string[] =>
 /** Undefined where there is none that can be read. */
 export const readHead = (files: Pick<VolumeFiles, 'open'>, stream: string): ChainHead | undefined => {
   const text = readFileAt(files, headPath(stream), 4096)?.toString('utf8');
-  const [, number, hour, digest] = /^(\d{1,15}) (-?\d{1,9}) ([0-9a-f]{64})\n$/.exec(text ?? '') ?? [];
+  const [, number, hour, digest, next] =
+    /^(\d{1,15}) (-?\d{1,9}) ([0-9a-f]{64})(?: ([0-9a-f]{64}))?\n$/.exec(text ?? '') ?? [];
   if (number === undefined || hour === undefined || digest === undefined) return undefined;
-  return { number: Number(number), hour: Number(hour), digest: Buffer.from(digest, 'hex') };
+  const head = { number: Number(number), hour: Number(hour), digest: Buffer.from(digest, 'hex') };
+  return next === undefined ? head : { ...head, next: Buffer.from(next, 'hex') };
 };
 
-export const writeHead = async (files: VolumeFiles, stream: string, head: ChainHead | Link): Promise<void> => {
+export const writeHead = async (files: VolumeFiles, stream: string, head: ChainHead): Promise<void> => {
   files.mkdirp(directory);
-  const text = `${head.number} ${head.hour} ${head.digest.toString('hex')}\n`;
-  await files.writeFileAtomic(headPath(stream), Buffer.from(text));
+  const digests = [head.digest, ...(head.next === undefined ? [] : [head.next])].map((one) => one.toString('hex'));
+  await files.writeFileAtomic(headPath(stream), Buffer.from(`${head.number} ${head.hour} ${digests.join(' ')}\n`));
 };

@@ -7,12 +7,15 @@ import type { VolumeArchive } from '../archive.ts';
 import { hourOf } from '../reel.ts';
 import { type ChainHead, headStreams, readHead, writeHead } from './head.ts';
 import type { SigningKey } from './key-store.ts';
+import { publicKeysOf } from './public-keys.ts';
 import { findHead, signReel } from './sign-reel.ts';
 import { noPrevious } from './signature.ts';
 
 export interface SignerParams {
   /** Throws where there is no key that can be used. */
   readonly key: () => SigningKey;
+  /** All public keys there ever were, PEM: what they signed may be replaced as its reel goes on. */
+  readonly publicKeys: () => readonly string[];
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly onFailure: (failure: Unsigned) => void;
@@ -37,12 +40,14 @@ interface Chain {
   writing: number | undefined;
   /** The hour that is being signed. */
   signing: number | undefined;
-  /** The last act failed: something waits. */
+  /** The last act failed, or an hour is damaged: something waits. */
   behind: boolean;
+  /** Hours that were not signed because what was signed of them, or its signature, was changed. Others go on behind them. */
+  readonly damaged: Map<number, ReelError>;
 }
 
 const newChain = (): Chain => ({
-  ...{ busy: Promise.resolve(), head: undefined, behind: false },
+  ...{ busy: Promise.resolve(), head: undefined, behind: false, damaged: new Map() },
   ...{ writing: undefined, signing: undefined },
 });
 
@@ -86,7 +91,7 @@ export class EvidenceSigner {
     const former = chain.writing;
     chain.writing = hour;
     if (chain.head !== undefined && former !== undefined && former < hour)
-      this.#soon(archive, stream, () => this.#sign(archive, stream, chain, former, false));
+      this.#soon(archive, stream, () => this.#closed(archive, stream, chain, former));
   }
 
   /** The session has ended. `clean`: its reel is closed. Resolves when it is signed. */
@@ -95,7 +100,7 @@ export class EvidenceSigner {
     const hour = chain.writing;
     chain.writing = undefined;
     if (clean && chain.head !== undefined && hour !== undefined)
-      this.#soon(archive, stream, () => this.#sign(archive, stream, chain, hour, false));
+      this.#soon(archive, stream, () => this.#closed(archive, stream, chain, hour));
     await chain.busy;
   }
 
@@ -117,6 +122,11 @@ export class EvidenceSigner {
     chain.busy = chain.busy
       .then(async () => {
         await act(chain);
+        const [damage] = chain.damaged;
+        if (damage !== undefined) {
+          chain.signing = damage[0];
+          throw damage[1];
+        }
         if (chain.behind) this.#params.onSigned?.(archive, stream);
         chain.behind = false;
       })
@@ -129,20 +139,37 @@ export class EvidenceSigner {
       });
   }
 
-  /** The newest signed hour again (it may have gone on), and all after it, in order: it stops at the first that cannot be signed. */
-  async #catchUp(archive: VolumeArchive, stream: string, chain: Chain): Promise<void> {
+  /** The reel of an hour was closed. What waits before it comes first: numbers go by time. */
+  #closed(archive: VolumeArchive, stream: string, chain: Chain, hour: number): Promise<void> {
+    return chain.behind ? this.#catchUp(archive, stream, chain, hour) : this.#sign(archive, stream, chain, hour, false);
+  }
+
+  /**
+   * The newest signed hour again (it may have gone on), and all after it up to `closed`, in order: it stops at the first that cannot be signed,
+   * but goes on behind one that was changed.
+   */
+  async #catchUp(archive: VolumeArchive, stream: string, chain: Chain, closed?: number): Promise<void> {
     chain.head = readHead(archive.files, stream);
     if (chain.head === undefined) return;
     const from = chain.head.number === 0 ? chain.head.hour + 1 : chain.head.hour;
-    for (const hour of archive.hours(stream, from * 3_600_000_000, lastHour * 3_600_000_000))
-      await this.#sign(archive, stream, chain, hour, true);
+    const upTo = closed ?? lastHour;
+    for (const hour of archive.hours(stream, from * 3_600_000_000, upTo * 3_600_000_000))
+      await this.#sign(archive, stream, chain, hour, hour !== closed);
   }
 
   async #sign(archive: VolumeArchive, stream: string, chain: Chain, hour: number, recovered: boolean): Promise<void> {
-    const { key, now } = this.#params;
+    const { key, publicKeys, now } = this.#params;
     if (chain.head === undefined) return;
     const { files } = archive;
     chain.signing = hour;
-    chain.head = await signReel({ files, stream, hour, head: chain.head, key: key(), now, recovered });
+    const keys = () => publicKeysOf(publicKeys());
+    try {
+      chain.head = await signReel({ files, stream, hour, head: chain.head, key: key(), keys, now, recovered });
+      chain.damaged.delete(hour);
+    } catch (error) {
+      const told = toReelError(error);
+      if (told.code !== 'evidence-damaged') throw error;
+      chain.damaged.set(hour, told);
+    }
   }
 }
