@@ -7,6 +7,7 @@ import { type CheckLevel, findingKinds } from '../../src/archive/check/findings.
 import { Pace, Stopped } from '../../src/archive/check/pace.ts';
 import { markerPath } from '../../src/archive/reel.ts';
 import type { ReelError } from '../../src/errors.ts';
+import { crc32c } from '../../src/native.ts';
 import { clip } from '../ingest/clip.ts';
 import { until } from '../ingest/host.ts';
 import { filesOf, RecordedVolume, removeCopy, tenOClock } from './recorded.ts';
@@ -110,6 +111,41 @@ const damages: readonly {
     act: () => rmSync(at(sig)),
     names: [],
     index: ['chain-hole 12.sig', 'signature-gone 11.sig'],
+  },
+  {
+    what: 'the first signature is gone',
+    act: () => rmSync(at(filesOf('cam', tenOClock).sig)),
+    names: [],
+    index: ['signature-gone 10.sig'],
+  },
+  {
+    what: 'the newest signature is gone',
+    act: () => rmSync(at(filesOf('cam', tenOClock + 2).sig)),
+    names: [],
+    index: ['chain-hole cam', 'signature-gone 12.sig'],
+  },
+  {
+    what: 'all signatures are gone',
+    act: () => [0, 1, 2].map((hour) => rmSync(at(filesOf('cam', tenOClock + hour).sig))),
+    names: [],
+    index: ['chain-hole cam', 'signature-gone 10.sig', 'signature-gone 11.sig', 'signature-gone 12.sig'],
+  },
+  {
+    what: 'the first signature is gone, and a reel with evidence lies before it from before the chain began',
+    act: () => {
+      const before = filesOf('cam', tenOClock - 1);
+      writeFileSync(at(before.ts), volume.read(filesOf('cam', tenOClock).ts));
+      const index = volume.read(filesOf('cam', tenOClock).idx);
+      for (let place = 0; place < index.length; place += 96) {
+        const block = index.subarray(place, place + 96);
+        block.writeBigInt64LE(block.readBigInt64LE(16) - 3_600_000_000n, 16);
+        block.writeUInt32LE(crc32c(block.subarray(0, 92)), 92);
+      }
+      writeFileSync(at(before.idx), index);
+      rmSync(at(filesOf('cam', tenOClock).sig));
+    },
+    names: [],
+    index: ['signature-gone 10.sig', 'signature-missing 09.sig'],
   },
   {
     what: 'the reel is empty',

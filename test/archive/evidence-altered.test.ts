@@ -200,11 +200,11 @@ for (const [what, steps] of [
       });
 
 test('a key that comes back in the middle of a session: the hour before is signed first', async () => {
-  let gone = true;
+  const key = { gone: true };
   next = await RecordedVolume.start(volume.copy(), {
     ...signing,
     key: () => {
-      if (gone || next === undefined) throw new Error('no key');
+      if (key.gone || next === undefined) throw new Error('no key');
       return next.host.keys.signing;
     },
   });
@@ -212,7 +212,7 @@ test('a key that comes back in the middle of a session: the hour before is signe
   next.at(tenOClock + 3);
   const session = await next.host.recorder.openSession('cam', 'test');
   session.append((await clip(4)).bytes);
-  gone = false;
+  key.gone = false;
   await session.finish();
   const proof = verifyEvidence(path.join(next.root, 'dvr'), { keys: keysOf(next) });
   assert.deepEqual(

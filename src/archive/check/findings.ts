@@ -46,9 +46,12 @@ export const findingKinds = {
   'strange-file': kind('notice', 'nothing of ours: remove it when you know what it is'),
   'signature-missing': kind(
     'notice',
-    'it is signed when its stream is next recorded into, or its volume next opened for writing; one from before the chain began stays so',
+    'it is signed when its stream is next recorded into, or its volume next opened for writing, once what keeps it from that is gone (event `archive.unsigned`); one from before the chain began stays so',
   ),
-  'signature-gone': kind('damage', tampered),
+  'signature-gone': kind(
+    'damage',
+    'somebody or something took it away, and it is not made anew: put it back from a backup, and look into the audit trail',
+  ),
   'signature-alone': kind('notice', 'its reel was removed; it stays as a link of the chain'),
   'signature-damaged': kind('damage', tampered),
   'signature-key': kind(

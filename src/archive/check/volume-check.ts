@@ -41,6 +41,8 @@ class StreamCheck {
   readonly #params: VolumeCheckParams;
   readonly #stream: string;
   #former: Link | undefined;
+  /** Reels with evidence and without a signature, behind the last signature that was seen. */
+  #unsigned: Finding[] = [];
 
   constructor(params: VolumeCheckParams, stream: string) {
     this.#params = params;
@@ -52,18 +54,26 @@ class StreamCheck {
     for await (const hour of this.#hours()) {
       onReel(pathsOf(this.#stream, hour).reel);
       const look = await this.#look(hour);
-      // Reels are signed in order: one between signed ones had a signature.
-      const gone =
-        look.signature === undefined && this.#former !== undefined && head !== undefined && hour <= head.hour;
+      // Whether those up to the newest signed one had a signature, the numbers of the chain say.
+      const held = look.signature === undefined && (head === undefined || hour <= head.hour);
       for (const one of look.findings)
-        this.#params.onFinding(
-          gone && one.code === 'signature-missing'
-            ? finding('signature-gone', one.path, 'it was signed, and its signature is not here')
-            : one,
-        );
+        if (held && one.code === 'signature-missing') this.#unsigned.push(one);
+        else this.#params.onFinding(one);
       this.#follow(look, hour);
     }
     this.#end();
+    this.#tellUnsigned(head?.number);
+  }
+
+  /** Up to this number the chain has signatures that were not seen: so many of the newest reels without one had one. */
+  #tellUnsigned(upTo = 0): void {
+    const gone = Math.max(0, upTo - (this.#former?.number ?? 0));
+    const first = this.#unsigned.length - gone;
+    for (const [place, one] of this.#unsigned.entries())
+      this.#params.onFinding(
+        place >= first ? finding('signature-gone', one.path, 'it was signed, and its signature is not here') : one,
+      );
+    this.#unsigned = [];
   }
 
   /** Hours with any file, in order; what does not belong is told. */
@@ -120,6 +130,7 @@ class StreamCheck {
   /** The chain from reel to reel. */
   #follow({ statement, signature }: ReelLook, hour: number): void {
     if (statement === undefined || signature === undefined) return;
+    this.#tellUnsigned(statement.number - 1);
     const { files, onFinding } = this.#params;
     const path = pathsOf(this.#stream, hour).signature;
     let found = judgeLink(this.#former, statement, path);
