@@ -218,11 +218,7 @@ export class Service {
       config: configPart(config),
       audit: { trail: this.#audit, peerOf: peerOfRequest },
       health: partsHealth({
-        helper: this.#helper,
-        volumes: this.#volumes,
-        recorder: this.#recorder,
-        webhook: this.#webhook,
-        config,
+        ...{ helper: this.#helper, volumes: this.#volumes, recorder: this.#recorder, webhook: this.#webhook, config },
         retention: this.#retention.service,
         confinement: this.#params.confinement,
       }),
