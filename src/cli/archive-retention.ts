@@ -62,7 +62,7 @@ const text = (view: RetentionView): string => {
       'free now',
       `${freeBytes === null ? 'unknown' : formatBytes(freeBytes)} of ${formatBytes(wantedFreeBytes)} wanted`,
     ],
-    ['recorded', `${formatBytes(view.bytesPerSecond)}/s`],
+    ['measured bitrate', `${formatBytes(view.bytesPerSecond)}/s`],
   ];
   if (short > 0) lines.push(['cannot be freed', formatBytes(short)]);
   if (problem !== null) {

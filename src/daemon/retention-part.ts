@@ -70,14 +70,14 @@ export const retentionParts = (params: {
   const view = async (volume: string): Promise<RetentionView> => {
     const retention = service.of(volume);
     const rules = await retention.rules(); // first: the books follow them
-    const { held, short, wantedFreeBytes } = retention.state;
+    const { held, short, wantedFreeBytes, bytesPerSecond } = retention.state;
     return {
       volume,
       rules,
       freeBytes: freeOf(volume) ?? null,
       wantedFreeBytes,
       short,
-      bytesPerSecond: meter.bytesPerSecond(volume),
+      bytesPerSecond,
       held: [...held],
       problem: service.problem(volume)?.toJSON() ?? null,
     };

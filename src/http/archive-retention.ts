@@ -18,7 +18,10 @@ const viewSchema = Type.Object(
     freeBytes: Type.Union([count, Type.Null()], { description: 'free in the volume' }),
     wantedFreeBytes: Type.Integer({ description: 'what the rules keep free' }),
     short: Type.Integer({ description: 'of that, what nothing may be deleted for, as of the last pass' }),
-    bytesPerSecond: Type.Number({ description: 'recorded into the volume in the last minutes' }),
+    bytesPerSecond: Type.Number({
+      description:
+        'by which minutes become bytes: recorded in the last ten minutes, or in the fullest of the last 24 hours',
+    }),
     held: Type.Array(Type.Object({ stream: Type.String(), bytes: count }), { description: 'as of the last pass' }),
     problem: Type.Union([Type.Any(), Type.Null()], { description: 'why nothing is deleted, where a pass failed' }),
   },

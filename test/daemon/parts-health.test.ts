@@ -62,7 +62,7 @@ test('a volume that is open and in trouble is told with why, and one that failed
 test('a volume whose rules cannot be followed is told with why; one without enough room is told, too', () => {
   const problem = new ReelError('episodes-unavailable', { expected: 'a list', got: 'none' });
   const state = (name: string, short: number, code: string | null = null) => ({
-    ...{ volume: name, purged: {}, held: [], short, wantedFreeBytes: 0, problem: code },
+    ...{ volume: name, purged: {}, held: [], short, wantedFreeBytes: 0, bytesPerSecond: 0, problem: code },
   });
   const states = [state('a', 0), state('b', 5), state('c', 0, problem.code)];
   const parts = { states, problem: (name: string) => (name === 'c' ? problem : null) };

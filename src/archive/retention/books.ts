@@ -1,5 +1,6 @@
 /** What retention of a volume has done and found, and what it keeps free: in memory, for metrics and the API. */
-import { type Purge, type PurgePlan, type PurgeRule, peakRate, sumBytes } from './plan.ts';
+import { type Purge, type PurgePlan, type PurgeRule, sumBytes } from './plan.ts';
+import { peakRate } from './rate.ts';
 import type { Reel } from './reels.ts';
 import { deletesAnything, type RetentionRules } from './rules.ts';
 import { type VolumeFacts, wantedFree } from './space.ts';
@@ -13,6 +14,8 @@ export interface RetentionState {
   readonly short: number;
   /** By the rules as they were read or changed last. */
   readonly wantedFreeBytes: number;
+  /** By which minutes become bytes. */
+  readonly bytesPerSecond: number;
 }
 
 export class Books {
@@ -32,8 +35,8 @@ export class Books {
 
   /** What is to be free follows at once. What could not be freed is then at most what is missing; more shows in the next pass. */
   ruled(rules: RetentionRules): void {
-    const { freeBytes, bytesPerSecond, reserveBytes } = this.#facts();
-    this.#wantedFreeBytes = wantedFree(rules, Math.max(bytesPerSecond, this.#peakRate), reserveBytes);
+    const { freeBytes, reserveBytes } = this.#facts();
+    this.#wantedFreeBytes = wantedFree(rules, this.#bytesPerSecond, reserveBytes);
     const missing = Math.max(0, this.#wantedFreeBytes - (freeBytes ?? this.#wantedFreeBytes));
     this.#short = Math.min(this.#short, missing);
     if (!deletesAnything(rules)) this.#held = []; // no pass will tell when it changes
@@ -59,6 +62,10 @@ export class Books {
     this.#purged[rule] = { reels: reels + 1, bytes: bytes + reel.bytes };
   }
 
+  get #bytesPerSecond(): number {
+    return Math.max(this.#facts().bytesPerSecond, this.#peakRate);
+  }
+
   get state(): RetentionState {
     return {
       volume: this.#volume,
@@ -66,6 +73,7 @@ export class Books {
       held: this.#held,
       short: this.#short,
       wantedFreeBytes: this.#wantedFreeBytes,
+      bytesPerSecond: this.#bytesPerSecond,
     };
   }
 }

@@ -132,15 +132,6 @@ export const takesMost = ({ purges, bytes, archiveBytes, archiveReels }: PurgePl
   purges.length > new Set(purges.map(({ reel }) => reel.stream)).size &&
   (bytes * 2 > archiveBytes || purges.length * 2 > archiveReels);
 
-/** Bytes a second in the fullest of the 24 hours before this one; 0 where nothing was recorded in them. */
-export const peakRate = (reels: readonly Reel[], nowUs: number): number => {
-  const current = Math.floor(nowUs / 3_600_000_000);
-  const hours = new Map<number, number>();
-  for (const { hour, bytes } of reels)
-    if (hour < current && hour >= current - 24) hours.set(hour, (hours.get(hour) ?? 0) + bytes);
-  return Math.max(0, ...hours.values()) / 3600;
-};
-
 export const purgeTooLarge = (volume: string, { purges, bytes, archiveBytes, archiveReels }: PurgePlan): ReelError =>
   new ReelError('purge-too-large', {
     expected: `to delete at most half of the archive of ${volume}`,

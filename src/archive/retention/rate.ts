@@ -1,4 +1,7 @@
-/** How fast a volume is being recorded into: bytes of the last whole minutes, at most ten. */
+/** How fast a volume is recorded into: by what became durable in the last whole minutes, at most ten, and by the reels of a day. */
+import { hourOf } from '../reel.ts';
+import { sumBytes } from './plan.ts';
+import { type Reel, reelEndUs, reelStartUs } from './reels.ts';
 
 const minuteMs = 60_000;
 const minutes = 10;
@@ -39,3 +42,25 @@ export class RateMeter {
     return Math.floor(this.#elapsed() / minuteMs);
   }
 }
+
+/**
+ * Bytes a second in the fullest of the last 24 hours and the one that is now; 0 where nothing was recorded in them. An hour counts from its first recording
+ * to its last, but as ten minutes at least: so a meter would have told it. In an archive that is younger than that, as its age. Of the hour that is now only
+ * reels whose span is known count: one that is being written owns more blocks than it holds.
+ */
+export const peakRate = (reels: readonly Reel[], nowUs: number): number => {
+  const spanOf = (reel: Reel) => reel.span ?? { fromUs: reelStartUs(reel), toUs: reelEndUs(reel) };
+  const oldestUs = reels.reduce((least, reel) => Math.min(least, spanOf(reel).fromUs), nowUs);
+  const leastUs = Math.max(minuteMs * 1000, Math.min(minutes * minuteMs * 1000, nowUs - oldestUs));
+  const recent = reels.filter(({ hour, span }) => {
+    const ago = hourOf(nowUs) - hour;
+    return ago <= 24 && (ago > 0 || (ago === 0 && span !== undefined));
+  });
+  const rates = [...Map.groupBy(recent, ({ hour }) => hour).values()].map((own) => {
+    const spans = own.map(spanOf);
+    const fromUs = Math.min(...spans.map((span) => span.fromUs));
+    const toUs = Math.max(...spans.map((span) => span.toUs));
+    return sumBytes(own) / (Math.max(leastUs, toUs - fromUs) / 1e6);
+  });
+  return Math.max(0, ...rates);
+};

@@ -10,6 +10,8 @@ export interface ReelName {
 export interface Reel extends ReelName {
   /** What the reel and its index take up on disk. */
   readonly bytes: number;
+  /** From the start of its first segment to the end of its last, µs since the Unix epoch; only where a catalog knows it. */
+  readonly span?: { readonly fromUs: number; readonly toUs: number };
 }
 
 /** A stretch of a stream that is not to be deleted, µs since the Unix epoch, end exclusive. */

@@ -27,7 +27,10 @@ export class VolumeCatalog implements ReelCatalog {
     if (rows === undefined) return this.#directories.list();
     const garbage = await this.#directories.garbage();
     const reels: Reel[] = [];
-    for (const { stream, hour, bytes } of await this.#all(rows, 'closed')) reels.push({ stream, hour, bytes });
+    for (const { stream, hour, bytes, firstUs, lastUs } of await this.#all(rows, 'closed')) {
+      const span = firstUs === null || lastUs === null ? {} : { span: { fromUs: firstUs, toUs: lastUs } };
+      reels.push({ stream, hour, bytes, ...span });
+    }
     return garbage.length === 0 ? reels : reels.filter((reel) => !garbage.some((other) => sameReel(reel, other)));
   }
 

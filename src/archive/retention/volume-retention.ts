@@ -271,7 +271,9 @@ export class VolumeRetention {
     return this.#turns.run('purge', async () => {
       if (!deletesAnything(await this.#rules.read())) await this.#episodes.ensure();
       const rules = await change();
-      this.#books.ruled(rules);
+      const known = rules.freeMinutes === null ? undefined : await this.#catalog.list().catch(() => undefined); // else the next pass tells
+      if (known === undefined) this.#books.ruled(rules);
+      else this.#books.listed(known, rules, this.#nowUs());
       return rules;
     });
   }

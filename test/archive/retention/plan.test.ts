@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { hourUs } from '../../../src/archive/reel.ts';
-import { type Purge, type PurgeInput, peakRate, planPurge, takesMost } from '../../../src/archive/retention/plan.ts';
+import { type Purge, type PurgeInput, planPurge, takesMost } from '../../../src/archive/retention/plan.ts';
+import { peakRate } from '../../../src/archive/retention/rate.ts';
 import { keeperOf, type Protection, type Reel, reelEndUs, reelStartUs } from '../../../src/archive/retention/reels.ts';
 import { noRules, rulesOf, type StreamRules } from '../../../src/archive/retention/rules.ts';
 import { expectedFree } from '../../../src/archive/retention/space.ts';
@@ -259,6 +260,19 @@ test('the bitrate is that of the fullest of the last 24 hours', () => {
   const all = [at(now, 99e6), at(now - 1, 36e5), at(now - 2, 72e5), at(now - 2, 36e5, 'b'), at(now - 25, 99e6)];
   assert.equal(peakRate(all, nowUs), 3000);
   assert.equal(peakRate([], nowUs), 0);
+});
+
+test('the rate of an hour is that of the time in which it was recorded, also of the one that is now', () => {
+  const at = (hour: number, bytes: number, fromMinute: number, toMinute: number) => ({
+    ...{ stream: 'a', hour, bytes },
+    span: { fromUs: hour * hourUs + fromMinute * 60e6, toUs: hour * hourUs + toMinute * 60e6 },
+  });
+  const old = at(now - 30, 1, 0, 60);
+  assert.equal(peakRate([old, at(now, 12e5, 5, 25)], nowUs), 1000);
+  assert.equal(peakRate([old, at(now, 12e5, 25, 26)], nowUs), 2000, 'ten minutes at least');
+  assert.equal(peakRate([at(now, 18e4, 27, 29)], nowUs), 1000, 'an archive of three minutes');
+  assert.equal(peakRate([at(now, 6e4, 29.9, 30)], nowUs), 1000, 'a minute at least');
+  assert.equal(peakRate([old, at(now - 1, 12e5, 40, 60)], nowUs), 1000);
 });
 
 test('what was deleted and does not show as free yet is not deleted for again', () => {

@@ -8,7 +8,7 @@ import { hourPath, hourUs } from '../../../src/archive/reel.ts';
 import { VolumeCatalog } from '../../../src/archive/retention/volume-catalog.ts';
 import { VolumeRetention } from '../../../src/archive/retention/volume-retention.ts';
 import { allReels, type OpenCatalog, openCatalog } from '../catalog/fixtures.ts';
-import { run, someHour, TemporaryVolume } from '../fixtures.ts';
+import { run, segmentsOf, someHour, TemporaryVolume } from '../fixtures.ts';
 
 let volume: TemporaryVolume;
 let open: OpenCatalog | undefined;
@@ -35,7 +35,7 @@ const stop = async (): Promise<void> => {
   open = undefined;
 };
 const over = (rows: Catalog | undefined): VolumeCatalog => new VolumeCatalog({ files: volume.files, rows });
-const retentionOver = (rows: Catalog | undefined): VolumeRetention =>
+const retentionOver = (rows: Catalog | undefined, at = now): VolumeRetention =>
   new VolumeRetention({
     name: 'main',
     files: volume.files,
@@ -43,8 +43,8 @@ const retentionOver = (rows: Catalog | undefined): VolumeRetention =>
     readOnly: false,
     facts: () => ({ freeBytes: undefined, bytesPerSecond: 0, reserveBytes: 0 }),
     external: undefined,
-    now: () => now,
-    elapsed: () => now,
+    now: () => at,
+    elapsed: () => at,
     onPurged: () => {},
     onStuck: () => {},
   });
@@ -127,4 +127,15 @@ test('what was marked without rows is garbage with them, too', async () => {
   assert.deepEqual(await retentionOver(catalog).resume(), [reel(0)]);
   assert.deepEqual(await over(catalog).garbage(), []);
   assert.equal((await allReels(catalog)).length, 9);
+});
+
+test('a volume that is minutes old wants room by what was recorded, also where nobody measured it', async () => {
+  for (let at = 0; at < 10; at += 1) fs.rmSync(path.join(volume.root, `dvr/cam/${hourPath(someHour + at)}.idx`));
+  volume.reel('cam', segmentsOf(someHour + 20, [{ at: 0, seconds: 60, length: 6_000_000 }]));
+  const { catalog } = await start();
+  const retention = retentionOver(catalog, now + 120_000);
+  await retention.changeRules({ freeMinutes: 10 });
+  const { wantedFreeBytes, bytesPerSecond } = retention.state;
+  assert.ok(bytesPerSecond > 50_000 && bytesPerSecond < 51_000, `${bytesPerSecond}`);
+  assert.equal(wantedFreeBytes, Math.ceil(bytesPerSecond * 600));
 });
