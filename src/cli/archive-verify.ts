@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { publicKeysOf } from '../archive/evidence/public-keys.ts';
 import { type Proof, type ProvedReel, verifyEvidence } from '../archive/evidence/verify.ts';
+import { cannotRead } from '../archive/evidence/verify-files.ts';
 import { hourOf } from '../archive/reel.ts';
 import { ReelError } from '../errors.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -21,12 +22,7 @@ const readKey = (file: string): string => {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    const { code = 'a failure' } = cause as NodeJS.ErrnoException;
-    throw new ReelError(code === 'ENOENT' ? 'not-found' : 'io-error', {
-      expected: `to read the key ${file}`,
-      got: code,
-      cause,
-    });
+    throw cannotRead(`the key ${file}`, cause);
   }
 };
 
@@ -48,11 +44,23 @@ const reelLine = (reel: ProvedReel): string => {
   return `${path}: ${stream} ${hour}, number ${number}, ${proved} of ${segments} segments proved, signed ${signedAt}${how}`;
 };
 
-const told = ({ proved, reels, problems }: Proof): string =>
+const verdict = ({ outcome, reels, problems }: Proof): string => {
+  const sum = (of: 'segments' | 'proved'): number => reels.reduce((total, reel) => total + reel[of], 0);
+  if (outcome === 'proved') return `proved: ${reels.length} reels`;
+  const counts = `${sum('proved')} of ${sum('segments')} signed segments are proved`;
+  return outcome === 'partly'
+    ? `partly proved: ${counts}; the others were recorded without evidence`
+    : `not proved: ${problems.length} problems; ${counts}`;
+};
+
+/** Not everything is proved, and nothing is wrong. */
+const partlyExit = 9;
+
+const told = (proof: Proof): string =>
   [
-    ...reels.map(reelLine),
-    ...problems.map(({ path, what, code, hint }) => `${path}: ${what} (${code})\n  ${hint}`),
-    proved ? `proved: ${reels.length} reels` : `not proved: ${problems.length} problems`,
+    ...proof.reels.map(reelLine),
+    ...proof.problems.map(({ path, what, code, hint }) => `${path}: ${what} (${code})\n  ${hint}`),
+    verdict(proof),
   ].join('\n');
 
 export const archiveVerify = (parent: Command): void => {
@@ -70,7 +78,7 @@ Works without the service and without root, on any copy of the files. Proved is:
 the times and the place it was signed with, and no signed reel between two others is missing.
 What is older than the first reel or newer than the last is not known from the files alone.
 
-Exit codes: 0 proved, 6 not proved.
+Exit codes: 0 proved; 9 partly: nothing is wrong, but something was recorded without evidence; 6 not proved; 3 a file may not be read.
 
 Examples:
   reelvault archive verify 14.ts --key host.pem
@@ -89,6 +97,6 @@ Examples:
         ...(options.stream === undefined ? {} : { stream: options.stream }),
       });
       print(options, proof, told(proof));
-      if (!proof.proved) process.exitCode = 6;
+      if (!proof.proved) process.exitCode = proof.outcome === 'partly' ? partlyExit : 6;
     });
 };

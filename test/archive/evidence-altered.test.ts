@@ -200,7 +200,7 @@ for (const [what, steps] of [
       });
 
 test('a key that comes back in the middle of a session: the hour before is signed first', async () => {
-  const key = { gone: true };
+  const key: { gone: boolean } = { gone: true };
   next = await RecordedVolume.start(volume.copy(), {
     ...signing,
     key: () => {

@@ -70,6 +70,31 @@ test('one other byte in a reel, an index or a signature is found, and the file i
   assert.ok(verify(volume).proved, 'the files are as they were');
 });
 
+test('one bad segment: the others of its reel are proved, and other streams do not count where one is asked for', async () => {
+  await volume.record('beside', tenOClock, { evidence: false });
+  const bad = await volume.flipped(middle.ts, 10_000, () => verify(volume, 'dvr', { stream: 'cam' }));
+  assert.deepEqual(told(bad), [['bytes-differ', '11.ts']]);
+  const reel = bad.reels[1];
+  assert.equal(reel?.proved, (reel?.segments ?? 0) - 1);
+  assert.match(bad.problems[0]?.hint ?? '', /another copy/);
+  assert.equal(verify(volume, 'dvr', { stream: 'cam' }).outcome, 'proved');
+  assert.equal(verify(volume, 'dvr/beside').outcome, 'not-proved', 'nothing of it is');
+  rmSync(path.join(volume.root, 'dvr/beside'), { recursive: true });
+});
+
+test('a reel that is being recorded has no signature, and nothing else is said of it', async () => {
+  await volume.host.recorder.put('live', { evidence: true });
+  volume.at(tenOClock + 3);
+  const session = await volume.host.recorder.openSession('live', 'test');
+  session.append((await clip(4)).bytes);
+  await until('durable segments', () => session.status().segments > 1);
+  const proof = verify(volume, 'dvr/live');
+  await session.finish();
+  for (const name of ['dvr', '.reelvault/evidence']) rmSync(path.join(volume.root, name, 'live'), { recursive: true });
+  assert.deepEqual(told(proof), [['signature-missing', '13.sig']]);
+  assert.match(proof.problems[0]?.hint ?? '', /being recorded/);
+});
+
 test('a reel taken out is found, also at the end of a range', () => {
   const directory = volume.copy();
   try {
@@ -133,11 +158,12 @@ test('a reel of sessions with and without evidence: signed whole, and only what 
   assert.deepEqual([first?.number, second?.number], [1, 1], 'it keeps its place in the chain');
   assert.ok((second?.records ?? 0) > (first?.records ?? 0));
   const proof = verify(volume, 'dvr/mixed');
-  assert.ok(proof.proved);
+  assert.deepEqual([proof.outcome, proof.proved, told(proof)], ['partly', false, [['no-evidence', '15.ts']]]);
   assert.deepEqual([proof.reels[0]?.proved, proof.reels[0]?.segments], [first?.records, second?.records]);
   const length = volume.read(name.ts).length;
   const late = await volume.flipped(name.ts, length - 1000, () => verify(volume, 'dvr/mixed'));
-  assert.deepEqual(told(late), [['bytes-differ', '15.ts']], 'by its CRC32C');
+  assert.equal(late.outcome, 'not-proved');
+  assert.deepEqual(told(late)[0], ['bytes-differ', '15.ts'], 'by its CRC32C');
   // The next hour goes on from the signature that was made last, although it is without evidence: then it has none.
   await volume.record('mixed', tenOClock + 6, { evidence: false });
   await volume.record('mixed', tenOClock + 7);

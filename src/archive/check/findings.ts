@@ -52,6 +52,7 @@ export const findingKinds = {
     'damage',
     'somebody or something took it away, and it is not made anew: put it back from a backup, and look into the audit trail',
   ),
+  'no-evidence': kind('notice', 'nothing can prove it; record with evidence from now on'),
   'signature-alone': kind('notice', 'its reel was removed; it stays as a link of the chain'),
   'signature-damaged': kind('damage', tampered),
   'signature-key': kind(

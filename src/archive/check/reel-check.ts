@@ -123,7 +123,7 @@ export const checkReel = (params: ReelCheckParams): ReelLook => {
     const reelBytes = fd < 0 ? Number.MAX_SAFE_INTEGER : fstatSync(fd).size;
     const index = lookAtIndex({ files: paths, bytes, reelBytes, hour, limitUs: open });
     const content = fd < 0 ? index.findings.filter(({ code }) => code !== 'reel-long') : index.findings;
-    const sums = level === 'bytes' && fd >= 0 ? lookAtBytes(fd, index.records, paths, pace) : [];
+    const sums = level === 'bytes' && fd >= 0 ? lookAtBytes(fd, index.records, paths, pace).findings : [];
     const signed = signatureFindings(params, paths, index, signature);
     // What the names said of sizes the content says better.
     const kept = names.filter(({ code }) => !['index-size', 'reel-short', 'reel-long'].includes(code));

@@ -101,18 +101,27 @@ export const lookAtIndex = (params: {
   return { findings: found, records, evidence: index.evidence, uuid, bytes };
 };
 
+export interface BytesLook {
+  readonly findings: readonly Finding[];
+  /** The numbers of segments that are not whole. */
+  readonly bad: ReadonlySet<number>;
+}
+
 /** Sums every segment of the reel open as `fd`. */
-export const lookAtBytes = (fd: number, records: readonly SegmentRecord[], files: ReelFiles, pace: Pace): Finding[] => {
+export const lookAtBytes = (fd: number, records: readonly SegmentRecord[], files: ReelFiles, pace: Pace): BytesLook => {
+  const bad = new Set<number>();
   const differ: number[] = [];
   const unreadable: string[] = [];
   for (const record of records) {
     try {
       const verdict = sumSegment(fd, record, pace);
+      if (verdict !== 'whole') bad.add(record.sequence);
       // What lies behind the end of the file was told from the index.
       if (verdict === 'crc32c' || verdict === 'sha256') differ.push(record.sequence);
     } catch (error) {
       const { code, syscall } = error as NodeJS.ErrnoException;
       if (code === undefined || syscall !== 'read') throw error;
+      bad.add(record.sequence);
       unreadable.push(`${record.sequence} (${code})`);
     }
   }
@@ -127,7 +136,7 @@ export const lookAtBytes = (fd: number, records: readonly SegmentRecord[], files
     );
   if (unreadable.length > 0)
     found.push(finding('unreadable', files.reel, `segments that cannot be read: number ${some(unreadable)}`));
-  return found;
+  return { findings: found, bad };
 };
 
 export interface SignatureLook {

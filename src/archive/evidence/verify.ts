@@ -4,16 +4,16 @@
  */
 
 import type { KeyObject } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import path from 'node:path';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { ReelError } from '../../errors.ts';
 import { decodeIndex } from '../../native.ts';
-import { type Finding, finding } from '../check/findings.ts';
+import { type Finding, type FindingCode, finding, findingKinds } from '../check/findings.ts';
 import { unpaced } from '../check/pace.ts';
-import { lookAtBytes, lookAtIndex, lookAtSignature, type ReelFiles } from '../check/reel-content.ts';
+import { type IndexLook, lookAtBytes, lookAtIndex, lookAtSignature, type ReelFiles } from '../check/reel-content.ts';
 import { hourOf } from '../reel.ts';
 import { judgeLink, type Link, linkOf } from './chain-check.ts';
 import { decodeStatement, type EvidenceStatement } from './signature.ts';
+import { findReels, read, streamOfPath, whenThere } from './verify-files.ts';
 
 export interface VerifyOptions {
   readonly keys: ReadonlyMap<string, KeyObject>;
@@ -44,6 +44,8 @@ export interface ProvedReel {
 }
 
 export interface Proof {
+  /** `partly`: nothing is wrong with what was recorded with evidence, and something was recorded without. */
+  readonly outcome: 'proved' | 'partly' | 'not-proved';
   /** Everything that was found is whole, signed with a key that was given, and in one piece. */
   readonly proved: boolean;
   readonly reels: readonly ProvedReel[];
@@ -51,43 +53,6 @@ export interface Proof {
 }
 
 const filesOf = (base: string): ReelFiles => ({ reel: `${base}.ts`, index: `${base}.idx`, signature: `${base}.sig` });
-
-/** Names of reels without their extension: those of the file, or all below the directory. */
-const findReels = (place: string): string[] => {
-  const bases = new Set<string>();
-  const take = (file: string): void => {
-    const { dir, name, ext } = path.parse(file);
-    if (['.ts', '.idx', '.sig'].includes(ext) && !name.startsWith('.')) bases.add(path.join(dir, name));
-  };
-  try {
-    if (!statSync(place).isDirectory()) take(place);
-    else
-      for (const entry of readdirSync(place, { recursive: true, withFileTypes: true }))
-        if (entry.isFile()) take(path.join(entry.parentPath, entry.name));
-  } catch (cause) {
-    const { code = 'a failure' } = cause as NodeJS.ErrnoException;
-    throw new ReelError(code === 'ENOENT' ? 'not-found' : 'io-error', {
-      expected: `to read ${place}`,
-      got: code,
-      cause,
-    });
-  }
-  if (bases.size === 0)
-    throw new ReelError('not-found', {
-      expected: 'a reel (.ts, with its .idx and .sig beside it) or a directory of them',
-      got: place,
-    });
-  return [...bases].sort();
-};
-
-const read = (file: string): Buffer | undefined => {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-};
 
 interface Seen {
   readonly files: ReelFiles;
@@ -108,6 +73,11 @@ const look = (base: string): Seen => {
 
 const isoHour = (hour: number): string => new Date(hour * 3_600_000).toISOString();
 
+const withoutSignature = (files: ReelFiles, index: IndexLook | undefined): Finding =>
+  index !== undefined && index.records.length > 0 && index.records.every(({ sha256 }) => sha256 === null)
+    ? finding('no-evidence', files.reel, 'it was recorded without')
+    : finding('signature-missing', files.signature, 'it is not here');
+
 /** A record that stands behind those that were signed is not proved, whatever it says. */
 const lookAtReel = (
   { files, signature, statement }: Seen,
@@ -119,27 +89,30 @@ const lookAtReel = (
   let proved = 0;
   let fd = -1;
   try {
-    try {
-      fd = openSync(files.reel, 'r');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      found.push(finding('reel-missing', files.reel, 'it is not here'));
-    }
+    fd = whenThere(files.reel, () => openSync(files.reel, 'r')) ?? -1;
+    if (fd < 0) found.push(finding('reel-missing', files.reel, 'it is not here'));
     if (index === undefined) found.push(finding('index-missing', files.index, 'it is not here'));
     const reelBytes = fd < 0 ? Number.MAX_SAFE_INTEGER : fstatSync(fd).size;
     const look =
       index === undefined
         ? undefined
         : lookAtIndex({ files, bytes: index, reelBytes, hour: statement?.hour, limitUs: undefined });
-    found.push(...(look?.findings ?? []).filter(({ code }) => fd >= 0 || code !== 'reel-long'));
-    if (look !== undefined && fd >= 0) found.push(...lookAtBytes(fd, look.records, files, unpaced()));
-    if (signature === undefined) found.push(finding('signature-missing', files.signature, 'it is not here'));
+    // Nothing of a reel without a signature is proved: what stands behind its records says no more.
+    const told = fd >= 0 && signature !== undefined;
+    found.push(...(look?.findings ?? []).filter(({ code }) => told || code !== 'reel-long'));
+    const sums = look === undefined || fd < 0 ? undefined : lookAtBytes(fd, look.records, files, unpaced());
+    found.push(...(sums?.findings ?? []));
+    if (signature === undefined) found.push(withoutSignature(files, look));
     else {
       const signed = lookAtSignature({ files, bytes: signature, index: look, keys });
       found.push(...signed.findings);
       const covered = look?.records.filter(({ sequence }) => sequence < (signed.statement?.records ?? 0)) ?? [];
       segments = covered.length;
-      proved = found.length === 0 ? covered.filter(({ sha256 }) => sha256 !== null).length : 0;
+      const whole = signed.findings.length === 0 && sums !== undefined;
+      proved = covered.filter(({ sha256, sequence }) => whole && sha256 !== null && !sums.bad.has(sequence)).length;
+      const without = covered.filter(({ sha256 }) => sha256 === null).length;
+      if (whole && without > 0)
+        found.push(finding('no-evidence', files.reel, `${without} of ${segments} segments were recorded without`));
       const behind = (look?.records.length ?? 0) - covered.length;
       if (signed.statement !== undefined && signed.findings.length === 0 && behind > 0)
         found.push(finding('signature-missing', files.signature, `${behind} segments came after it was made`));
@@ -164,9 +137,22 @@ const lookAtReel = (
   };
 };
 
-const ofStream = ({ statement }: Seen, stream: string | undefined): boolean =>
-  // What cannot be read cannot be left out either.
-  statement === undefined || stream === undefined || statement.stream === stream;
+const ofStream = ({ statement, files }: Seen, stream: string | undefined): boolean => {
+  if (stream === undefined) return true;
+  // What neither says cannot be left out either.
+  return (statement?.stream ?? streamOfPath(files.reel.slice(0, -'.ts'.length)) ?? stream) === stream;
+};
+
+/** What somebody can do who has only the files: the table's advice is for the host. */
+const hints: Partial<Record<FindingCode, string>> = {
+  'no-evidence': findingKinds['no-evidence'].hint,
+  'signature-key': findingKinds['signature-key'].hint,
+  'signature-missing':
+    'it was being recorded when it was copied, or its host has not signed it: ask for a copy that was made later',
+  'reel-long': 'they are not proved: a reel that is being recorded has such, to another one somebody added them',
+  'chain-hole': 'they were not given to you, or the host deleted them: its audit trail says when',
+};
+const otherHint = 'not what was signed, or not all of it: ask whoever keeps the recordings for another copy';
 
 /** Whether anything of the hours `first` to `last` is asked for. */
 const touches = (first: number, last: number, { fromHour, toHour }: VerifyOptions): boolean =>
@@ -206,5 +192,12 @@ export const verifyEvidence = (place: string, options: VerifyOptions): Proof => 
     throw new ReelError('not-found', { expected: 'signed reels of this range', got: `none in ${place}` });
   const looks = seen.map((one) => lookAtReel(one, options.keys));
   const problems = [...looks.flatMap(({ found }) => found), ...judgeChains(all, options)];
-  return { proved: problems.length === 0, reels: looks.map(({ reel }) => reel), problems };
+  const reels = looks.map(({ reel }) => reel);
+  const partly = problems.every(({ code }) => code === 'no-evidence') && reels.some(({ proved }) => proved > 0);
+  return {
+    outcome: problems.length === 0 ? 'proved' : partly ? 'partly' : 'not-proved',
+    proved: problems.length === 0,
+    reels,
+    problems: problems.map((one) => ({ ...one, hint: hints[one.code] ?? otherHint })),
+  };
 };
