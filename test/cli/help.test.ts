@@ -75,6 +75,9 @@ test('serve --help and the README name every variable with its default, and none
 test('status --help: what exit code 8 means, and how to ask for the service alone', () => {
   const status = verbs.find(({ path }) => path === 'reelvault status');
   assert.ok(status !== undefined);
-  assert.match(helpOf(status.command), /Exit code 8: some part is down, and one volume that failed is enough/);
+  assert.match(
+    helpOf(status.command),
+    /Exit code 8: some part is down, and for that one volume is enough: one that failed, or is paused/,
+  );
   assert.match(helpOf(status.command), /\.alive/);
 });
