@@ -26,7 +26,7 @@ export const accessRulesOf = ({ listeners, streams, default_stream, authenticati
 });
 
 /** What the schema cannot say. */
-export const faultsOf = (config: Config, border: Settings): readonly Fault[] => [
+export const sectionFaults = (config: Config, border: Settings): readonly Fault[] => [
   ...Object.entries(sections).flatMap(([name, section]) => {
     const faults = (section as Section<never>).check?.(config[name as SectionName] as never, border) ?? [];
     return faults.map((fault) => ({ ...fault, path: [name, ...fault.path] }));

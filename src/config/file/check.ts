@@ -1,6 +1,6 @@
 /** From the text of a file to a configuration, or to everything that is wrong with it. Nothing is read or written here. */
 import Value from 'typebox/value';
-import { type Config, configSchema, faultsOf, withOverrides } from '../sections.ts';
+import { type Config, configSchema, sectionFaults, withOverrides } from '../sections.ts';
 import type { Settings } from '../settings.ts';
 import { type ParsedText, parseConfigText } from './parse.ts';
 import { inOrder, keyOf, type Problem } from './problem.ts';
@@ -43,7 +43,7 @@ export const checkConfig = (text: string, { border, given }: Surroundings): Chec
   if (problems.length > 0) return wrong(parsed, problems);
   const own = filled as Config;
   const config = withOverrides(own, border, given);
-  const faults = faultsOf(config, border).map(({ path, expected, got }) => ({
+  const faults = sectionFaults(config, border).map(({ path, expected, got }) => ({
     ...parsed.place(path),
     key: keyOf(path),
     expected,

@@ -8,6 +8,7 @@ import { compileRules } from '../../../src/auth/rules/compile.ts';
 import { decide } from '../../../src/auth/rules/engine.ts';
 import { ReelError } from '../../../src/errors.ts';
 import { params, webRequest } from '../rules/support.ts';
+import { globalYaml, listenerYaml, streamYaml } from '../seed-examples.ts';
 
 const globalXml = `<authentication>
                 <role type="static" allow-all="*" >
@@ -47,49 +48,16 @@ match-admin="*"
                 </authentication>
         </listen-socket>`;
 
-const globalYaml = `authentication:
-  - type: static
-    allow_all: "*"
-    options:
-      username: admin
-      password: hackme
-  - type: static
-    allow_web: "*"
-    deny_admin: "*"
-    options:
-      username: listener
-      password: salad
-  - type: anonymous
-    deny_all: "*"
-`;
-const streamYaml = `streams:
-  /example1.ogg:
-    authentication:
-      - type: static
-        allow_web: "*"
-        options:
-          username: friend
-          password: wine
-`;
-const listenerYaml = `listeners:
-  192.0.2.137:8000:
-    authentication:
-      - type: anonymous
-        match_admin: "*"
-        nomatch_web: "*"
-        deny_all: "*"
-`;
-
 const printed = (xml: string): string => importedYaml(importIcecast(xml)).replaceAll(/^#.*\n/gm, '');
 
 suite("the guide's examples", () => {
   test('the global block', () => assert.equal(printed(globalXml), globalYaml));
   test('the block of one mount', () => assert.equal(printed(mountXml), streamYaml));
-  test('the block of a listen socket', () => assert.equal(printed(socketXml), listenerYaml));
+  test('the block of a listen socket', () => assert.equal(printed(socketXml), listenerYaml('192.0.2.137:8000')));
 
   test('all of them in one file, with other things that are none of our business', () => {
     const xml = `<?xml version="1.0"?>\n<icecast><location>Earth &amp; Moon</location><!-- a <role> -->${globalXml}${mountXml}${socketXml}<limits><clients>1</clients></limits></icecast>`;
-    assert.equal(printed(xml), listenerYaml + streamYaml + globalYaml);
+    assert.equal(printed(xml), listenerYaml('192.0.2.137:8000') + streamYaml + globalYaml);
     assert.deepEqual(
       importIcecast(xml).notes.map(({ text }) => text),
       ['/example1.ogg is the stream example1 here', '192.0.2.137:8000 is to be the name of a listener here'],

@@ -1,31 +1,15 @@
-/** The three examples of Icecast's own guide to its authentication, word for word in YAML. */
+/** What the three examples of Icecast's own guide say that they do. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { decide } from '../../../src/auth/rules/engine.ts';
+import { globalYaml, listenerYaml, streamYaml } from '../seed-examples.ts';
 import { apiRequest, rulesOf, webRequest } from './support.ts';
-
-const globalBlock = `
-authentication:
-  - type: static
-    allow_all: "*"
-    options:
-      username: admin
-      password: hackme
-  - type: static
-    allow_web: "*"
-    deny_admin: "*"
-    options:
-      username: listener
-      password: salad
-  - type: anonymous
-    deny_all: "*"
-`;
 
 const admin = ['admin', 'hackme'] as const;
 const listener = ['listener', 'salad'] as const;
 
 suite('the global block', () => {
-  const rules = rulesOf(globalBlock);
+  const rules = rulesOf(globalYaml);
   const outcome = async (request: Parameters<typeof decide>[1]) => (await decide(rules, request)).outcome;
 
   test('admin has full access', async () => {
@@ -63,16 +47,7 @@ suite('the global block', () => {
 });
 
 suite('the block of one stream', () => {
-  const rules = rulesOf(`
-streams:
-  /example1.ogg:
-    authentication:
-      - type: static
-        allow_web: "*"
-        options:
-          username: friend
-          password: wine
-${globalBlock}`);
+  const rules = rulesOf(streamYaml + globalYaml);
   const friend = ['friend', 'wine'] as const;
   const outcome = async (request: Parameters<typeof decide>[1]) => (await decide(rules, request)).outcome;
 
@@ -102,15 +77,7 @@ ${globalBlock}`);
 });
 
 suite('the block of a listen socket', () => {
-  const rules = rulesOf(`
-listeners:
-  public:
-    authentication:
-      - type: anonymous
-        match_admin: "*"
-        nomatch_web: "*"
-        deny_all: "*"
-${globalBlock}`);
+  const rules = rulesOf(listenerYaml('public') + globalYaml);
   const outcome = async (request: Parameters<typeof decide>[1]) => (await decide(rules, request)).outcome;
 
   test('all admin commands are rejected there, whoever asks', async () => {
