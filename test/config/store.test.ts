@@ -1,62 +1,11 @@
 /** The configuration of a running service, with its real file: changed from here, edited by hand, locked, wrong, and taken back. */
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { chmod, readdir, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { ConfigNews } from '../../src/config/file/change.ts';
+import { test } from 'node:test';
 import { withoutSecrets } from '../../src/config/file/secrets.ts';
-import { defaultSettings, type Settings } from '../../src/config/settings.ts';
-import { ConfigStore } from '../../src/config/store.ts';
 import { ReelError } from '../../src/errors.ts';
-
-let folder: string;
-let file: string;
-let store: ConfigStore;
-let news: ConfigNews[];
-
-const border: Settings = { ...defaultSettings, webhookSecretFile: '/etc/secret' };
-const open = (changes: { given?: string[]; settings?: Partial<Settings>; again?: boolean; trialMs?: number } = {}) => {
-  const { given = [], settings = {}, ...more } = changes;
-  return ConfigStore.open({
-    ...{ file, history: path.join(folder, 'history'), now: Date.now },
-    border: { ...border, ...settings },
-    given: new Set(given),
-    ...more,
-  });
-};
-const reopen = async (...changes: Parameters<typeof open>): Promise<void> => {
-  await store.close();
-  store = await open(...changes);
-  news = [];
-  store.start((each) => news.push(each));
-};
-const failsWith = (code: string, words?: RegExp) => (error: unknown) => {
-  assert.ok(error instanceof ReelError);
-  assert.equal(error.code, code);
-  if (words !== undefined) assert.match(error.message, words);
-  return true;
-};
-const until = async (look: () => boolean, what: string): Promise<void> => {
-  for (const end = performance.now() + 10_000; !look(); await sleep(20))
-    assert.ok(performance.now() < end, `${what}; news: ${JSON.stringify(news)}`);
-};
-const change = (text: string, ifMatch = '*') => store.change({ text, by: 'test', ifMatch });
-const patch = (values: Record<string, unknown>, ifMatch?: string) =>
-  store.change({ patch: values, by: 'test', ifMatch });
-
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(os.tmpdir(), 'rv-config-'));
-  file = path.join(folder, 'reelvault.yaml');
-  news = [];
-  store = await open();
-  store.start((each) => news.push(each));
-});
-afterEach(async () => {
-  await store.close();
-  await rm(folder, { recursive: true });
-});
+import { change, failsWith, file, folder, news, open, patch, reopen, store, until } from './store-ground.ts';
 
 test('a key is set: in the file, in the history, in every part, and told', async () => {
   const taken: number[] = [];
@@ -330,73 +279,4 @@ test('secrets: a text that was shown can be edited and saved, and keeps them', a
     failsWith('config-invalid', /none of this kind/),
   );
   await assert.rejects(change('tuning: {default_volume: "(secret 1)"}\n'), failsWith('config-invalid'));
-});
-
-const risky = { tuning: { listen: '127.0.0.1:9443', hang_ms: 5000 } };
-
-test('what could cut the admin off is on trial: it holds, is not saved, and is taken back by itself', async () => {
-  await reopen({ trialMs: 300 });
-  const taken: string[] = [];
-  store.onChange('part', ({ tuning }) => void taken.push(tuning.listen));
-  const { trial, changes } = await patch(risky);
-  assert.deepEqual(
-    changes.map((each) => [each.key, each.risky]),
-    [
-      ['tuning.listen', true],
-      ['tuning.hang_ms', false],
-    ],
-  );
-  assert.equal(store.current.tuning.listen, '127.0.0.1:9443');
-  await assert.rejects(stat(file), { code: 'ENOENT' });
-  await assert.rejects(
-    patch({ tuning: { hang_ms: 6000 } }),
-    failsWith('config-on-trial', /by test, which is taken back in 1 s/),
-  );
-  await assert.rejects(store.confirm('another'), failsWith('not-found'));
-  await until(() => news.some(({ what }) => what === 'rolled-back'), 'the trial to end');
-  assert.deepEqual(taken, ['127.0.0.1:9443', '127.0.0.1:8443']);
-  assert.deepEqual(
-    [store.current.tuning.listen, store.current.tuning.hang_ms, store.trial],
-    ['127.0.0.1:8443', 30_000, undefined],
-  );
-  await assert.rejects(store.confirm(trial?.id ?? ''), failsWith('not-found'));
-  assert.deepEqual(await store.history.list(), []);
-});
-
-test('a trial that is confirmed is saved and stays', async () => {
-  await reopen({ trialMs: 300 });
-  const { trial } = await patch(risky);
-  await store.confirm(trial?.id ?? '');
-  await sleep(500);
-  assert.equal(store.current.tuning.listen, '127.0.0.1:9443');
-  await reopen();
-  assert.equal(store.current.tuning.listen, '127.0.0.1:9443');
-  assert.deepEqual(
-    (await store.history.list()).map(({ id, by }) => [id, by]),
-    [[1, 'test']],
-  );
-});
-
-test('a trial ends with the service, by hand, and before a change of the file', async () => {
-  await patch(risky);
-  await reopen();
-  assert.equal(store.current.tuning.listen, '127.0.0.1:8443');
-  const { trial } = await patch(risky);
-  await store.cancel(trial?.id ?? '', 'test');
-  assert.equal(store.current.tuning.listen, '127.0.0.1:8443');
-  await patch(risky);
-  await writeFile(file, 'tuning: {hang_ms: 7000}\n');
-  await until(() => news.length === 5, 'the file to be taken up');
-  assert.deepEqual([store.current.tuning.listen, store.trial], ['127.0.0.1:8443', undefined]);
-  assert.deepEqual(
-    news.map(({ what }) => what),
-    ['trial', 'rolled-back', 'trial', 'rolled-back', 'changed'],
-  );
-});
-
-test('what the environment sets is no trial, as nothing happens', async () => {
-  await reopen({ given: ['listenHost', 'listenPort'] });
-  const { trial } = await patch(risky);
-  assert.equal(trial, undefined);
-  assert.equal(store.current.tuning.listen, '127.0.0.1:8443');
 });
