@@ -31,7 +31,7 @@ export const webhookPart = (webhook: Webhook | undefined): WebhookPart => ({
     throw new ReelError('not-found', {
       expected: 'a receiver of events',
       got: 'none in the configuration',
-      hint: 'name one: `reelvault config set --stdin webhook.urls`',
+      hint: 'give the service REELVAULT_WEBHOOK_SECRET_FILE, and the receiver by REELVAULT_WEBHOOK_URLS or `reelvault config set --stdin webhook.urls`',
     });
   },
 });
